@@ -1,0 +1,94 @@
+"""Records as a person writes them, in a file of any layout or in memory, made into ours or refused."""
+
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import batched, pairwise
+
+from .display import shown
+from .errors import InputError
+from .records import MAX_INTEGER, Chunk, Record
+
+CHUNK = 10_000
+"""Records in a chunk."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+SHAPE = 'expected a list of records, or an object with "records"'
+
+
+def records_in(elements: Iterable[object], where: str) -> Iterator[Chunk]:
+    """Yield the records that `elements`, strings or objects, stand for; line numbers default to the position.
+
+    Raises:
+        InputError: ``input.shape``, ``input.nul``, ``input.surrogate`` or ``input.repeated_line``.
+    """
+    numbers = array("q")
+    ordered = True
+    position = 0
+    for batch in batched(elements, CHUNK):
+        records = []
+        for element in batch:
+            position += 1
+            record = _record(element, position, where)
+            ordered = ordered and (not numbers or numbers[-1] < record.line_number)
+            numbers.append(record.line_number)
+            records.append(record)
+        if ordered:
+            del numbers[:-1]  # while they only grow, the last one is enough to see that none comes twice
+        try:
+            yield Chunk(records)
+        except UnicodeEncodeError as error:
+            before = position - len(records)
+            bad = next(n for n, record in enumerate(records, before + 1) if _SURROGATE.search(record.content))
+            text = f"{where}, record {bad}: a lone surrogate is no text"
+            raise InputError("input.surrogate", text) from error
+    if not ordered:
+        for one, other in pairwise(sorted(numbers)):
+            if one == other:
+                raise InputError("input.repeated_line", f"{where}: line number {one} is given twice")
+
+
+def split(data: object, where: str) -> tuple[Mapping[str, object], list[object]]:
+    """Split data in memory into what stands beside the records, and the records.
+
+    Raises:
+        InputError: ``input.shape``.
+    """
+    match data:
+        case list():
+            return {}, data
+        case {"records": list() as elements, **beside}:
+            return {str(key): value for key, value in beside.items()}, elements
+        case dict():
+            raise InputError("input.shape", f'{where}: {SHAPE}, got an object without a list of "records"')
+        case _:
+            raise InputError("input.shape", f"{where}: {SHAPE}, got {_kind(data)}")
+
+
+def _record(element: object, position: int, where: str) -> Record:
+    where = f"{where}, record {position}"
+    number: object = position
+    match element:
+        case str(content):
+            pass
+        case {"content": str(content), **rest}:
+            number = rest.pop("line_number", position)
+            if rest:
+                raise InputError("input.shape", f"{where}: unknown key {shown(repr(next(iter(rest))))[:40]}")
+        case dict():
+            kind = _kind(element.get("content"))
+            raise InputError("input.shape", f'{where}: expected a string as "content", got {kind}')
+        case _:
+            kind = _kind(element)
+            raise InputError("input.shape", f'{where}: expected a string or an object with "content", got {kind}')
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_INTEGER:
+        raise InputError("input.shape", f"{where}: a line number is a whole number between 1 and 2^63 - 1")
+    if "\0" in content:
+        raise InputError("input.nul", f"{where}: a NUL character is no text")
+    return Record(number, content)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "nothing"}
+    return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)

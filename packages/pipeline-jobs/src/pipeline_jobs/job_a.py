@@ -1,0 +1,80 @@
+"""Job A: a file becomes a JSON document of its records."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from .base import BaseJob
+from .document import Writer
+from .input_file import InputFile
+from .output import candidates, draft
+from .reading import source_in
+from .splitting import LineSplitter, text_encoding
+from .validators import input_path
+
+
+class JobA(BaseJob[Path, Path]):
+    """Read a text file, split it into records and write them as a JSON document.
+
+    Every line that is not blank is a record. The document appears whole or not at all, as
+    ``<output_dir>/<stem>_processed.json``; where that name belongs to another source, a hash is added to it.
+
+    Args:
+        output_dir: where the document goes; made if it is missing.
+        encoding: of the file, decoded strictly.
+
+    Counts ``lines``, ``records`` and ``blank``.
+    """
+
+    def __init__(self, output_dir: Path, encoding: str = "utf-8") -> None:
+        self.output_dir = Path(output_dir).absolute()
+        self.encoding = text_encoding(encoding)
+
+    def validate_input(self, value: object) -> Path:
+        """Return the path of a regular file that can be read."""
+        return input_path(value)
+
+    def single_job(self, value: Path) -> Path:
+        """Write the document and return its path."""
+        with InputFile(value) as file:
+            source = file.source
+            names = candidates(self.output_dir, value.stem, source.uri)
+            original = _Measured(file.blocks())
+            splitter = LineSplitter(file.where, self.encoding)
+            chunks = splitter.chunks(original)
+            # The first records are read before anything is made: input refused at once leaves no trace.
+            first = next(chunks, None)
+            with draft(names[0]) as output:
+                document = Writer(output.stream, source)
+                for chunk in chain([first] if first else [], chunks):
+                    document.write(chunk)
+                document.finish(original.size, original.sha256)
+                file.check_unchanged()
+                path = output.publish(names, lambda there: _source_uri(there) == source.uri)
+        self.counts.update(lines=splitter.lines, records=splitter.records, blank=splitter.blank)
+        return path
+
+
+class _Measured(Iterable[bytes]):
+    """Blocks of a file, measured and hashed as they pass."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = blocks
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._blocks:
+            self._hash.update(block)
+            self.size += len(block)
+            yield block
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _source_uri(path: Path) -> str | None:
+    source = source_in(path)
+    return source.uri if source else None

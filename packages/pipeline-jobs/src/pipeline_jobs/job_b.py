@@ -1,0 +1,52 @@
+"""Job B: a JSON document becomes a batch in a store."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .base import BaseJob
+from .input_file import InputFile
+from .reading import Document, read_data, read_file
+from .records import MEMORY, Chunk, Source
+from .store import BatchId, BatchStore, Loaded, OnDuplicate
+from .validators import input_path
+
+type Data = dict[str, object] | list[object]
+
+
+class JobB(BaseJob[Path | Data, BatchId]):
+    """Load a JSON document, in a file or in memory, into a store as one batch, and return its id.
+
+    Args:
+        store: what keeps the batch.
+        on_duplicate: what to do with records of the same source that a finalized batch holds already.
+
+    Counts ``records``, and ``duplicate`` or ``resumed`` where an earlier batch served.
+    """
+
+    def __init__(self, store: BatchStore, on_duplicate: OnDuplicate | str = OnDuplicate.SKIP) -> None:
+        self.store = store
+        self.on_duplicate = OnDuplicate(on_duplicate)
+
+    def validate_input(self, value: object) -> Path | Data:
+        """Return data as it is, or the path of a regular file that can be read; both are checked as they load."""
+        return value if isinstance(value, dict | list) else input_path(value)
+
+    def single_job(self, value: Path | Data) -> BatchId:
+        """Load the document and return the id of its batch."""
+        if isinstance(value, Path):
+            with InputFile(value) as file:
+                loaded = self._load(read_file(file), file.source, file.check_unchanged)
+        else:
+            loaded = self._load(read_data(value, MEMORY.name), MEMORY, lambda: None)
+        self.counts["records"] = loaded.record_count
+        self.counts.update(name for name in ("duplicate", "resumed") if getattr(loaded, name))
+        return loaded.batch_id
+
+    def _load(self, document: Document, source: Source, check: Callable[[], None]) -> Loaded:
+        """Load a document that is of `source` unless it names another, if `check` finds nothing at the end."""
+
+        def chunks() -> Iterator[Chunk]:
+            yield from document.chunks
+            check()
+
+        return self.store.load(document.source or source, chunks(), self.on_duplicate)

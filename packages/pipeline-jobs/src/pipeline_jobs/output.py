@@ -1,0 +1,149 @@
+"""Files that appear whole or not at all, each under a name that belongs to one source."""
+
+import errno
+import fcntl
+import glob
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from .display import shown
+from .errors import OutputError
+
+_SUFFIX = "_processed.json"
+# A file system allows names of 255 bytes; the temporary name is the longest: .<stem>_<8><suffix>.<8>.tmp
+_LONGEST_STEM = 255 - len(f".{'_' + 8 * 'x'}{_SUFFIX}.{8 * 'x'}.tmp")
+
+
+def candidates(folder: Path, stem: str, uri: str) -> tuple[Path, Path]:
+    """Return the plain and the unmistakable path for the output of the source `uri`."""
+    marked = f"_{hashlib.sha256(uri.encode()).hexdigest()[:8]}{_SUFFIX}"
+    if len(os.fsencode(stem)) > _LONGEST_STEM:
+        while len(os.fsencode(stem)) > _LONGEST_STEM:
+            stem = stem[:-1]
+        return folder / f"{stem}{marked}", folder / f"{stem}{marked}"
+    return folder / f"{stem}{_SUFFIX}", folder / f"{stem}{marked}"
+
+
+@contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Turn an operating system's error into an ``OutputError`` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        code = {
+            errno.ENOSPC: "output.no_space",
+            errno.EDQUOT: "output.no_space",
+            errno.EFBIG: "output.no_space",
+            errno.EACCES: "output.denied",
+            errno.EPERM: "output.denied",
+            errno.EROFS: "output.denied",
+            errno.ENOTDIR: "output.not_a_folder",
+            errno.EEXIST: "output.not_a_folder",
+        }.get(error.errno or 0, "output.failed")
+        raise OutputError(code, f"{shown(path)}: cannot be written: {error.strerror or error}") from error
+
+
+class Draft:
+    """A temporary file, locked for as long as its writer lives, that becomes visible by `publish` alone.
+
+    Args:
+        path: the name it is drafted for; it may be published under another one in the same folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _make_folder(path.parent)
+        _remove_abandoned(path)
+        self.temporary, self.stream = _locked(path)
+
+    def publish(self, names: Iterable[Path], is_ours: Callable[[Path], bool]) -> Path:
+        """Make the draft durable under the first of `names` that is free, or that `is_ours` allows to replace.
+
+        Raises:
+            OutputError: ``output.taken``: every name belongs to somebody else.
+        """
+        self.stream.flush()
+        os.fsync(self.stream.fileno())
+        for path in names:
+            if not self._took(path):
+                if not is_ours(path):
+                    continue
+                self.temporary.replace(path)
+            _sync_folder(path.parent)
+            return path
+        raise OutputError("output.taken", f"{shown(self.path)}: the file there is of another source; move it away")
+
+    def _took(self, path: Path) -> bool:
+        """Rename the draft unless the name is taken: by a link, which unlike a rename replaces nothing."""
+        try:
+            os.link(self.temporary, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP) or path.exists():
+                raise
+            self.temporary.rename(path)  # a file system without hard links
+            return True
+        self.temporary.unlink()
+        return True
+
+    def discard(self) -> None:
+        """Remove the file unless it was published, and let go of the lock."""
+        self.temporary.unlink(missing_ok=True)
+        self.stream.close()
+
+
+@contextmanager
+def draft(path: Path) -> Iterator[Draft]:
+    """Open a draft; what was not published by the end of the block is removed.
+
+    Raises:
+        OutputError: the file or its folder could not be written.
+    """
+    with reported(path):
+        opened = Draft(path)
+        try:
+            yield opened
+        finally:
+            opened.discard()
+
+
+def _locked(path: Path) -> tuple[Path, BinaryIO]:
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        stream = temporary.open("x+b")
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        if os.fstat(stream.fileno()).st_nlink:
+            return temporary, stream
+        # Another run took it for abandoned in the moment before it was locked.
+        stream.close()
+
+
+def _remove_abandoned(path: Path) -> None:
+    for name in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+        try:
+            with name.open("rb") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                name.unlink()
+        except OSError:
+            continue  # somebody's work in progress, gone meanwhile, or not ours to remove
+
+
+def _make_folder(folder: Path) -> None:
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for created in missing:
+        _sync_folder(created.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

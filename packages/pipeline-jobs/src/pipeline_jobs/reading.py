@@ -1,0 +1,187 @@
+"""Documents read back in a stream: those laid out as ours fast, all others strictly, with the same outcome."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import batched, chain, islice, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from .document import HEAD_LIMIT, TAIL_LIMIT, recognised_head, recognised_tail
+from .errors import InputError
+from .handwritten import CHUNK, SHAPE, records_in, split
+from .input_file import BLOCK, InputFile
+from .records import Chunk, Record, RecordsDigest, Source, canonical
+from .strict_json import JsonStream
+
+if TYPE_CHECKING:
+    from .header import Header
+
+_DECODER = msgspec.json.Decoder(Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Records on their way in.
+
+    Args:
+        source: where the document says they come from; None when it does not say.
+        chunks: the records; iterating raises ``InputError`` where they do not add up, at the latest at the end.
+    """
+
+    source: Source | None
+    chunks: Iterable[Chunk]
+
+
+def read_file(file: InputFile) -> Document:
+    """Read a document from a file, which must stay open while `chunks` is iterated.
+
+    Raises:
+        InputError: the document is refused.
+    """
+    head = recognised_head(file.read(HEAD_LIMIT))
+    file.seek(max(0, file.size - TAIL_LIMIT))
+    tail = recognised_tail(file.read(TAIL_LIMIT))
+    if head is None or tail is None:
+        return _strict(file)
+    source, start = head
+    count, sha256, length = tail
+    chunks = _ours(file, start, file.size - length)
+    return Document(source, _adding_up(chunks, file.where, count, sha256))
+
+
+def read_data(data: object, where: str) -> Document:
+    """Read a document handed over in memory, a ``dict`` or a ``list``.
+
+    Raises:
+        InputError: the document is refused.
+    """
+    beside, elements = split(data, where)
+    header = _header(beside, where)
+    chunks = records_in(elements, where)
+    return Document(header.origin, _adding_up(chunks, where, header.record_count, header.records_sha256))
+
+
+def source_in(path: Path) -> Source | None:
+    """Return the source that the document at `path` names; None for any other file, or none."""
+    try:
+        with InputFile(path) as file:
+            if recognised := recognised_head(file.read(HEAD_LIMIT)):
+                return recognised[0]
+            return _strict(file).source
+    except InputError:
+        return None
+
+
+def _adding_up(
+    chunks: Iterable[Chunk], where: str, count: int | None, sha256: str | None
+) -> Iterator[Chunk]:
+    """Pass the chunks on, then compare them with what the document says of itself."""
+    digest = RecordsDigest()
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    _compare(digest, where, count, sha256)
+
+
+def _compare(digest: RecordsDigest, where: str, count: int | None, sha256: str | None) -> None:
+    hint = "without record_count and records_sha256 it loads as written by hand"
+    if count not in (None, digest.count):
+        text = f"{where}: holds {digest.count} records where record_count says {count}; {hint}"
+        raise InputError("input.count", text)
+    if sha256 not in (None, digest.sha256):
+        raise InputError("input.hash", f"{where}: the records are not those of records_sha256; {hint}")
+
+
+def _ours(file: InputFile, start: int, end: int) -> Iterator[Chunk]:
+    """Yield the records between two offsets; from the first that is not canonical on, read strictly."""
+    done = last = 0
+    for body in _bodies(file, start, end):
+        chunk = _recognised(body, last)
+        if chunk is None:
+            rest = chain.from_iterable(_strict(file).chunks)
+            yield from map(Chunk, batched(islice(rest, done, None), CHUNK))
+            return
+        yield chunk
+        done += len(chunk)
+        last = chunk[-1].line_number
+
+
+def _bodies(file: InputFile, start: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes between two offsets in pieces of whole lines, without what separates the pieces."""
+    file.seek(start)
+    left = end - start
+    carry = b""
+    while left > 0:
+        block = file.read(min(BLOCK, left))
+        if not block:
+            raise InputError("input.changed", f"{file.where}: was changed while it was read; try again")
+        left -= len(block)
+        piece = carry + block
+        if left <= 0:
+            yield piece.removesuffix(b"\n")
+        elif (cut := piece.rfind(b",\n")) < 0:
+            carry = piece
+        else:
+            yield piece[:cut]
+            carry = piece[cut + 2 :]
+
+
+def _recognised(body: bytes, last: int) -> Chunk | None:
+    """Return the records if `body` is their canonical form, to the byte, and they go on after line `last`."""
+    try:
+        records = _DECODER.decode_lines(body.replace(b",\n", b"\n"))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    # Equal bytes leave no room for repeated keys, other layouts or numbers written otherwise.
+    if not records or canonical(records) != body or records[0].line_number <= last:
+        return None
+    if any(one.line_number >= other.line_number for one, other in pairwise(records)):
+        return None
+    if b"\\u0000" in body and any("\0" in record.content for record in records):
+        return None
+    return Chunk(records, body)
+
+
+def _strict(file: InputFile) -> Document:
+    """Read a document of any layout twice: once to check all of it, once to hand on its records."""
+    beside: dict[str, object] = {}
+    digest = RecordsDigest()
+    for chunk in records_in(_elements(file, beside), file.where):
+        digest.update(chunk)
+    header = _header(beside, file.where)
+    _compare(digest, file.where, header.record_count, header.records_sha256)
+    return Document(header.origin, records_in(_elements(file, {}), file.where))
+
+
+def _elements(file: InputFile, beside: dict[str, object]) -> Iterator[object]:
+    """Yield the elements of the records, and put what stands beside them into `beside`."""
+    file.seek(0)
+    text = JsonStream(file)
+    match text.peek():
+        case "[":
+            yield from text.items()
+        case "{":
+            found = False
+            for key in text.keys():
+                if key != "records":
+                    beside[key] = text.value()
+                    continue
+                found = True
+                yield from text.items()
+            if not found:
+                raise InputError("input.shape", f'{file.where}: {SHAPE}, got an object without "records"')
+        case "":
+            raise InputError("input.json", f"{file.where}: no valid JSON: it is empty")
+        case _:
+            text.value()
+            raise InputError("input.shape", f"{file.where}: {SHAPE}")
+    text.end()
+
+
+def _header(values: Mapping[str, object], where: str) -> "Header":
+    from .header import header  # Pydantic takes 0.3 s to import, and our own layout has no need of it
+
+    return header(values, where)

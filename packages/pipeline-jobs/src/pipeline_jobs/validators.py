@@ -1,0 +1,62 @@
+"""Loose values parsed into typed ones, or refused."""
+
+import os
+import re
+from pathlib import Path
+
+from .display import shown
+from .errors import InputError
+from .input_file import InputFile
+from .records import MAX_INTEGER
+from .store import BatchId
+
+_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+
+
+def input_path(value: object) -> Path:
+    """Return the absolute path of a regular file that can be read.
+
+    Raises:
+        InputError: ``input.type``, ``input.path``, ``input.missing``, ``input.not_a_file`` or
+            ``input.unreadable``.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise InputError("input.type", f"expected the path of a file, got {_kind(value)}")
+    text = os.fsdecode(value)
+    if not text:
+        raise InputError("input.path", "the path is empty")
+    if "\0" in text:
+        raise InputError("input.path", f"{shown(text)}: a path cannot hold a NUL character")
+    path = Path(text).absolute()
+    with InputFile(path):
+        return path
+
+
+def batch_id(value: object) -> BatchId:
+    """Return a batch id given as an integer or as its decimal text, 1 to 2⁶³ - 1.
+
+    Raises:
+        InputError: ``input.type`` or ``input.id``.
+    """
+    match value:
+        case bool():
+            raise InputError("input.type", f"expected a batch id, got {value}")
+        case int():
+            number = value
+        case str() if _ID.fullmatch(value):
+            number = int(value)
+        case str():
+            raise InputError("input.id", f"{_short(value)} is no batch id; it is a whole number from 1")
+        case _:
+            raise InputError("input.type", f"expected a batch id, got {_kind(value)}")
+    if not 1 <= number <= MAX_INTEGER:
+        raise InputError("input.id", f"{_short(str(number))} is no batch id; it lies between 1 and 2^63 - 1")
+    return BatchId(number)
+
+
+def _short(text: str, limit: int = 40) -> str:
+    return repr(text) if len(text) <= limit else f"{text[:limit]!r}…"
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else f"a value of type {type(value).__name__}"
