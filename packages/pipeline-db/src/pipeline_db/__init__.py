@@ -1,0 +1,14 @@
+"""Batches of records kept in SQLite through Peewee: whole or not at all, and once."""
+
+from .errors import CorruptError, DatabaseError
+from .models import ProcessedRecord, ProcessingBatch
+from .store import BUSY_TIMEOUT, PeeweeStore
+
+__all__ = [
+    "BUSY_TIMEOUT",
+    "CorruptError",
+    "DatabaseError",
+    "PeeweeStore",
+    "ProcessedRecord",
+    "ProcessingBatch",
+]
