@@ -6,6 +6,7 @@ from .errors import BatchError, InputError, OutputError, PipelineError
 from .job_a import JobA
 from .job_b import JobB
 from .job_c import JobC
+from .output import draft
 from .records import MAX_INTEGER, Chunk, Record, RecordsDigest, Source
 from .result import JobResult
 from .splitting import text_encoding
@@ -33,6 +34,7 @@ __all__ = [
     "RecordsDigest",
     "Source",
     "batch_id",
+    "draft",
     "input_path",
     "shown",
     "text_encoding",

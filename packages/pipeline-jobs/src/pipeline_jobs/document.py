@@ -23,15 +23,18 @@ VERSION = 1
 HEAD_LIMIT = 1 << 16
 """Bytes within which a head of ours ends: a URI is three times a path's 4,096 bytes at most."""
 
-_STRING = rb'"(?:[^"\\\x00-\x1f]|\\.)*"'
+# As strict as the model of a header: what it would refuse is none of ours.
+_URI = rb"[A-Za-z][A-Za-z0-9+.-]*:[!#-\[\]-~]*"
+_NAME = rb'"(?:[^"\\\x00-\x1f]|\\(?!u0000).)+"'
+_NUMBER = rb"0|[1-9][0-9]{0,17}"
 _HEAD = re.compile(
     rb'\{"format":"pipeline-records","version":1,\n'
-    rb'"source":\{"uri":(?P<uri>%b),"name":(?P<name>%b),'
-    rb'"bytes":(?P<bytes>0|[1-9][0-9]{0,18}),"sha256":"(?P<sha256>[0-9a-f]{64})"\}, *\n'
-    rb'"records":\[\n' % (_STRING, _STRING)
+    rb'"source":\{"uri":"(?P<uri>%b)","name":(?P<name>%b),'
+    rb'"bytes":(?P<bytes>%b),"sha256":"(?P<sha256>[0-9a-f]{64})"\}, *\n'
+    rb'"records":\[\n' % (_URI, _NAME, _NUMBER)
 )
 _TAIL = re.compile(
-    rb'\],\n"record_count":(?P<count>0|[1-9][0-9]{0,18}),"records_sha256":"(?P<sha256>[0-9a-f]{64})"\}\n\Z'
+    rb'\],\n"record_count":(?P<count>%b),"records_sha256":"(?P<sha256>[0-9a-f]{64})"\}\n\Z' % _NUMBER
 )
 TAIL_LIMIT = 256
 
@@ -80,10 +83,11 @@ def recognised_head(start: bytes) -> tuple[Source, int] | None:
     if not (head := _HEAD.match(start)):
         return None
     try:
-        uri, name = (msgspec.json.decode(head[key], type=str) for key in ("uri", "name"))
+        name = msgspec.json.decode(head["name"], type=str)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return Source(uri, name, int(head["bytes"]), head["sha256"].decode()), head.end()
+    uri, sha256 = head["uri"].decode(), head["sha256"].decode()
+    return Source(uri, name, int(head["bytes"]), sha256), head.end()
 
 
 def recognised_tail(end: bytes) -> tuple[int, str, int] | None:

@@ -15,6 +15,7 @@ CHUNK = 10_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 SHAPE = 'expected a list of records, or an object with "records"'
+NO_RECORDS = f'{SHAPE}, got an object without a list of "records"'
 
 
 def records_in(elements: Iterable[object], where: str) -> Iterator[Chunk]:
@@ -23,19 +24,15 @@ def records_in(elements: Iterable[object], where: str) -> Iterator[Chunk]:
     Raises:
         InputError: ``input.shape``, ``input.nul``, ``input.surrogate`` or ``input.repeated_line``.
     """
-    numbers = array("q")
-    ordered = True
+    numbers = _LineNumbers()
     position = 0
     for batch in batched(elements, CHUNK):
         records = []
         for element in batch:
             position += 1
             record = _record(element, position, where)
-            ordered = ordered and (not numbers or numbers[-1] < record.line_number)
-            numbers.append(record.line_number)
+            numbers.add(record.line_number)
             records.append(record)
-        if ordered:
-            del numbers[:-1]  # while they only grow, the last one is enough to see that none comes twice
         try:
             yield Chunk(records)
         except UnicodeEncodeError as error:
@@ -43,10 +40,8 @@ def records_in(elements: Iterable[object], where: str) -> Iterator[Chunk]:
             bad = next(n for n, record in enumerate(records, before + 1) if _SURROGATE.search(record.content))
             text = f"{where}, record {bad}: a lone surrogate is no text"
             raise InputError("input.surrogate", text) from error
-    if not ordered:
-        for one, other in pairwise(sorted(numbers)):
-            if one == other:
-                raise InputError("input.repeated_line", f"{where}: line number {one} is given twice")
+    if (again := numbers.repeated()) is not None:
+        raise InputError("input.repeated_line", f"{where}: line number {again} is given twice")
 
 
 def split(data: object, where: str) -> tuple[Mapping[str, object], list[object]]:
@@ -61,7 +56,7 @@ def split(data: object, where: str) -> tuple[Mapping[str, object], list[object]]
         case {"records": list() as elements, **beside}:
             return {str(key): value for key, value in beside.items()}, elements
         case dict():
-            raise InputError("input.shape", f'{where}: {SHAPE}, got an object without a list of "records"')
+            raise InputError("input.shape", f"{where}: {NO_RECORDS}")
         case _:
             raise InputError("input.shape", f"{where}: {SHAPE}, got {_kind(data)}")
 
@@ -86,7 +81,32 @@ def _record(element: object, position: int, where: str) -> Record:
         raise InputError("input.shape", f"{where}: a line number is a whole number between 1 and 2^63 - 1")
     if "\0" in content:
         raise InputError("input.nul", f"{where}: a NUL character is no text")
-    return Record(number, content)
+    # What only derives from them, such as a member of an Enum, has no canonical form.
+    return Record(int(number), str.__str__(content))
+
+
+class _LineNumbers:
+    """Line numbers kept as runs of successive ones: 16 bytes for each gap, not for each record."""
+
+    def __init__(self) -> None:
+        self._firsts = array("q")
+        self._lasts = array("q")
+        self._ordered = True
+
+    def add(self, number: int) -> None:
+        if self._lasts and number == self._lasts[-1] + 1:
+            self._lasts[-1] = number
+            return
+        self._ordered = self._ordered and (not self._lasts or number > self._lasts[-1])
+        self._firsts.append(number)
+        self._lasts.append(number)
+
+    def repeated(self) -> int | None:
+        """Return a number that was added twice, if there is one."""
+        if self._ordered:
+            return None
+        runs = sorted(zip(self._firsts, self._lasts, strict=True))
+        return next((other[0] for one, other in pairwise(runs) if other[0] <= one[1]), None)
 
 
 def _kind(value: object) -> str:

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from .display import shown
 from .document import VERSION
 from .errors import InputError
 from .records import MAX_INTEGER, Source
@@ -58,7 +57,7 @@ def header(values: Mapping[str, object], where: str) -> Header:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise InputError("input.shape", f"{where}: {shown(key)[:40]!r}: {_said(first)}") from error
+        raise InputError("input.shape", f"{where}: {key[:40]!r}: {_said(first)}") from error
 
 
 def _said(error: ErrorDetails) -> str:
@@ -67,5 +66,7 @@ def _said(error: ErrorDetails) -> str:
             return f"unknown key; a document has {', '.join(Header.model_fields)} and records"
         case "less_than_equal", ("version",):
             return f"newer than this program knows, which is {VERSION}"
+        case "model_type", _:
+            return "expected an object"
         case _:
             return error["msg"][0].lower() + error["msg"][1:]

@@ -20,7 +20,7 @@ class JobB(BaseJob[Path | Data, BatchId]):
         store: what keeps the batch.
         on_duplicate: what to do with records of the same source that a finalized batch holds already.
 
-    Counts ``records``, and ``duplicate`` or ``resumed`` where an earlier batch served.
+    Counts ``records``, and as many ``duplicate`` or ``resumed`` where an earlier batch holds them.
     """
 
     def __init__(self, store: BatchStore, on_duplicate: OnDuplicate | str = OnDuplicate.SKIP) -> None:
@@ -39,7 +39,9 @@ class JobB(BaseJob[Path | Data, BatchId]):
         else:
             loaded = self._load(read_data(value, MEMORY.name), MEMORY, lambda: None)
         self.counts["records"] = loaded.record_count
-        self.counts.update(name for name in ("duplicate", "resumed") if getattr(loaded, name))
+        self.counts.update(
+            {name: loaded.record_count for name in ("duplicate", "resumed") if getattr(loaded, name)}
+        )
         return loaded.batch_id
 
     def _load(self, document: Document, source: Source, check: Callable[[], None]) -> Loaded:

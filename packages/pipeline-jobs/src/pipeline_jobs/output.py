@@ -45,7 +45,10 @@ def reported(path: Path) -> Iterator[None]:
             errno.ENOTDIR: "output.not_a_folder",
             errno.EEXIST: "output.not_a_folder",
         }.get(error.errno or 0, "output.failed")
-        raise OutputError(code, f"{shown(path)}: cannot be written: {error.strerror or error}") from error
+        reason = error.strerror or error
+        if code == "output.not_a_folder":  # "file exists", of the folder, would lead astray
+            reason = f"{shown(path.parent)} is no folder"
+        raise OutputError(code, f"{shown(path)}: cannot be written: {reason}") from error
 
 
 class Draft:
@@ -125,7 +128,7 @@ def _locked(path: Path) -> tuple[Path, BinaryIO]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    for name in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+    for name in path.parent.glob(f".{glob.escape(path.name)}.{8 * '[0-9a-f]'}.tmp"):
         try:
             with name.open("rb") as stream:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,5 @@
 """Documents read back in a stream: those laid out as ours fast, all others strictly, with the same outcome."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import batched, chain, islice, pairwise
@@ -11,7 +10,7 @@ import msgspec
 
 from .document import HEAD_LIMIT, TAIL_LIMIT, recognised_head, recognised_tail
 from .errors import InputError
-from .handwritten import CHUNK, SHAPE, records_in, split
+from .handwritten import CHUNK, NO_RECORDS, SHAPE, records_in, split
 from .input_file import BLOCK, InputFile
 from .records import Chunk, Record, RecordsDigest, Source, canonical
 from .strict_json import JsonStream
@@ -166,13 +165,13 @@ def _elements(file: InputFile, beside: dict[str, object]) -> Iterator[object]:
         case "{":
             found = False
             for key in text.keys():
-                if key != "records":
+                if key == "records" and text.peek() == "[":
+                    found = True
+                    yield from text.items()
+                else:
                     beside[key] = text.value()
-                    continue
-                found = True
-                yield from text.items()
             if not found:
-                raise InputError("input.shape", f'{file.where}: {SHAPE}, got an object without "records"')
+                raise InputError("input.shape", f"{file.where}: {NO_RECORDS}")
         case "":
             raise InputError("input.json", f"{file.where}: no valid JSON: it is empty")
         case _:

@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from .errors import InputError
 from .records import Chunk, Record
@@ -62,7 +63,9 @@ class LineSplitter:
             except UnicodeError as error:
                 bad = getattr(error, "start", 0)
                 decoder.setstate(state)
-                before = carry + decoder.decode(block[: max(0, bad - len(state[0]))])
+                before = carry
+                with suppress(UnicodeError):  # UTF-16 without a byte order mark, Punycode: nothing before is text
+                    before += decoder.decode(block[: max(0, bad - len(state[0]))])
                 raise self._undecodable(fed - len(state[0]) + bad, before) from error
             fed += len(block)
             if mark and text:

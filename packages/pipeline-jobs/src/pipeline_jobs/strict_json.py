@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from typing import Never
 
-from .display import shown
 from .errors import InputError
 from .input_file import BLOCK, InputFile
 
@@ -20,6 +19,8 @@ MAX_VALUE = 64 << 20
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _MAX_DIGITS = 40
+# What a number that the end of a block cuts may go on with, beside digits.
+_MAY_GO_ON = frozenset({"", ".", "e", "E", "e+", "e-", "E+", "E-"})
 
 
 class _RefusedError(ValueError):
@@ -35,19 +36,21 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         again = next(name for name in names if names.count(name) > 1)
-        raise _RefusedError("input.repeated_key", f"the key {shown(again[:40])!r} is given twice")
+        raise _RefusedError("input.repeated_key", f"the key {again[:40]!r} is given twice")
     return found
 
 
 def _integer(text: str) -> int:
     if len(text) > _MAX_DIGITS:
-        raise _RefusedError("input.number", f"a number of {len(text)} digits is beyond reason")
+        raise _RefusedError("input.number", f"the number {text[:_MAX_DIGITS]}… is beyond reason")
     return int(text)
 
 
 def _float(text: str) -> float:
-    if len(text) > 8 * _MAX_DIGITS or not math.isfinite(number := float(text)):
-        raise _RefusedError("input.number", f"the number {text[:_MAX_DIGITS]} is beyond reason")
+    if len(text) > _MAX_DIGITS:
+        raise _RefusedError("input.number", f"the number {text[:_MAX_DIGITS]}… is beyond reason")
+    if not math.isfinite(number := float(text)):
+        raise _RefusedError("input.number", f"the number {text} is beyond reason")
     return number
 
 
@@ -96,7 +99,7 @@ class JsonStream:
     def take(self, expected: str) -> None:
         """Take one character of punctuation."""
         if (found := self.peek()) != expected:
-            raise self._bad(f"expected {expected!r}, found {shown(repr(found)) if found else 'the end'}")
+            raise self._bad(f"expected {expected!r}, found {repr(found) if found else 'the end'}")
         self._at += 1
 
     def value(self) -> object:
@@ -114,8 +117,7 @@ class JsonStream:
                 line = self._line(self._at)
                 raise InputError("input.nesting", f"{self._file.where}, line {line}: nested too deep") from error
             else:
-                # A number that touches the end of what was read may go on.
-                if self._ended or end < len(self._text):
+                if self._ended or self._text[end : end + 3] not in _MAY_GO_ON:
                     self._at = end
                     return value
             self._more()
@@ -146,7 +148,7 @@ class JsonStream:
                 line = self._line(self._at)
                 raise InputError(
                     "input.repeated_key",
-                    f"{self._file.where}, line {line}: the key {shown(key[:40])!r} is given twice",
+                    f"{self._file.where}, line {line}: the key {key[:40]!r} is given twice",
                 )
             seen.add(key)
             self.take(":")

@@ -27,6 +27,10 @@ def input_path(value: object) -> Path:
         raise InputError("input.path", "the path is empty")
     if "\0" in text:
         raise InputError("input.path", f"{shown(text)}: a path cannot hold a NUL character")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise InputError("input.path", f"{shown(text)}: a path cannot hold a lone surrogate") from error
     path = Path(text).absolute()
     with InputFile(path):
         return path
@@ -50,7 +54,9 @@ def batch_id(value: object) -> BatchId:
         case _:
             raise InputError("input.type", f"expected a batch id, got {_kind(value)}")
     if not 1 <= number <= MAX_INTEGER:
-        raise InputError("input.id", f"{_short(str(number))} is no batch id; it lies between 1 and 2^63 - 1")
+        # Python does not write out an integer of more than 4,300 digits.
+        said = str(number) if number.bit_length() < 100 else f"a number of {number.bit_length()} bits"
+        raise InputError("input.id", f"{said} is no batch id; it lies between 1 and 2^63 - 1")
     return BatchId(number)
 
 

@@ -1,0 +1,141 @@
+"""Only regular files are read, and nothing that goes wrong goes unnoticed."""
+
+import os
+import socket
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from pipeline_jobs import InputError
+from pipeline_jobs.input_file import InputFile
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path.name)  # relative: the path of a socket may have 107 bytes
+
+
+KINDS = {
+    "missing": (lambda path: None, "input.missing", "no such file"),
+    "below a file": (lambda path: path.parent.rmdir() or path.parent.touch(), "input.missing", "no such file"),
+    "dangling link": (lambda path: path.symlink_to("nowhere"), "input.missing", "no such file"),
+    "link to itself": (
+        lambda path: path.symlink_to(path),
+        "input.unreadable",
+        "cannot be read: Too many levels of symbolic links",
+    ),
+    "folder": (lambda path: path.mkdir(), "input.not_a_file", "is a folder, expected a regular file"),
+    # Opening it would wait for a writer that never comes.
+    "FIFO": (os.mkfifo, "input.not_a_file", "is a FIFO, expected a regular file"),
+    "socket": (make_socket, "input.not_a_file", "is a socket, expected a regular file"),
+    "device": (lambda path: path.symlink_to("/dev/null"), "input.not_a_file", "is a device, expected a regular file"),
+}
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize(("make", "code", "message"), KINDS.values(), ids=KINDS)
+def test_what_is_no_regular_file_is_refused(tmp_path, monkeypatch, make, code, message):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    make(folder / "x")
+    before = descriptors()
+
+    with pytest.raises(InputError) as caught:
+        InputFile(folder / "x")
+
+    assert (code, f"{folder / 'x'}: {message}") == (caught.value.code, str(caught.value))
+    assert before == descriptors()
+
+
+def test_a_file_is_closed_at_the_end_of_the_block(tmp_path):
+    path = tmp_path / "x"
+    path.touch()
+    before = descriptors()
+
+    with InputFile(path):
+        assert before + 1 == descriptors()
+
+    assert before == descriptors()
+
+
+def test_read_gives_what_is_asked_for_until_the_end(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"0123456789")
+
+    with InputFile(path) as file:
+        assert (10, b"0123", b"456789", b"") == (file.size, file.read(4), file.read(100), file.read(4))
+        file.seek(8)
+        assert b"89" == file.read(4)
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 100])
+def test_blocks_are_the_whole_file(tmp_path, pieces_of, size):
+    path = tmp_path / "x"
+    path.write_bytes(b"0123456789")
+
+    with InputFile(path) as file, pieces_of(size):
+        blocks = list(file.blocks())
+
+    assert b"0123456789" == b"".join(blocks)
+    assert {size} >= {len(block) for block in blocks[:-1]}
+
+
+def test_a_failing_read_is_an_input_error():
+    """Nothing is mapped at the first address, so the kernel refuses the read itself."""
+    with InputFile(Path("/proc/self/mem")) as file, pytest.raises(InputError) as caught:
+        file.read(1)
+
+    assert "input.unreadable" == caught.value.code
+    assert "/proc/self/mem: cannot be read: Input/output error" == str(caught.value)
+
+
+def append(path):
+    with path.open("ab") as stream:
+        stream.write(b"more")
+
+
+@pytest.mark.parametrize(
+    "change", [append, lambda path: os.truncate(path, 1), lambda path: os.utime(path, ns=(1, 1))]
+)
+def test_a_change_while_reading_is_noticed(tmp_path, change):
+    path = tmp_path / "x"
+    path.write_bytes(b"0123456789")
+
+    with InputFile(path) as file:
+        file.check_unchanged()
+        change(path)
+        with pytest.raises(InputError) as caught:
+            file.check_unchanged()
+
+    assert "input.changed" == caught.value.code
+    assert f"{path}: was changed while it was read; try again" == str(caught.value)
+
+
+@pytest.mark.parametrize("name", [b"x.txt", b"a b#?%.txt", b"a\nb\x1b.txt", b"caf\xe9.txt", "größe.txt".encode()])
+def test_the_source_is_a_uri_that_leads_back_to_the_file(tmp_path, name):
+    path = tmp_path / os.fsdecode(name)
+    path.touch()
+
+    with InputFile(path) as file:
+        source = file.source
+
+    assert os.fsencode(path) == unquote_to_bytes(source.uri.removeprefix("file://"))
+    assert source.uri.isascii()
+    assert source.name.isprintable()
+
+
+def test_the_source_of_a_link_is_the_file_it_leads_to(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "x.txt").touch()
+    (tmp_path / "folder").symlink_to("real")
+    (tmp_path / "link.txt").symlink_to("folder/x.txt")
+
+    with InputFile(tmp_path / "link.txt") as file:
+        source = file.source
+
+    assert (tmp_path / "real" / "x.txt").as_uri() == source.uri
+    assert "x.txt" == source.name

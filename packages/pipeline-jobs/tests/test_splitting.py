@@ -1,0 +1,172 @@
+"""Lines end at LF, CRLF and CR; what cannot be decoded is named to the byte."""
+
+import io
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pipeline_jobs import InputError, text_encoding
+from pipeline_jobs.splitting import LineSplitter
+
+SIZES = [1, 2, 3, 5, 1000]
+
+# Pieces of which borders are made, among them all that `str.splitlines` splits at.
+PIECES = ["\r", "\n", "\r\n", "a", "é", "日", "🎉", " ", "\t", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85"]
+PIECES += ["\u2028", "\u2029", "\ufeff", "\u3000", "\u200b"]
+texts = st.one_of(st.lists(st.sampled_from(PIECES)).map("".join), st.text())
+
+
+def blocks(data, size):
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def split(data, size=1000, encoding="utf-8"):
+    splitter = LineSplitter("x.txt", encoding)
+    records = [record for chunk in splitter.chunks(blocks(data, size)) for record in chunk]
+    assert splitter.records == len(records)
+    return [(record.line_number, record.content) for record in records], splitter.lines
+
+
+def model(text):
+    """Return the records and the number of lines as Python's own text files see them."""
+    lines = [line.removesuffix("\n") for line in io.StringIO(text, newline=None)]
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()], len(lines)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("text", "records", "lines"),
+    [
+        ("", [], 0),
+        ("a", [(1, "a")], 1),
+        ("a\n", [(1, "a")], 1),
+        ("a\nb", [(1, "a"), (2, "b")], 2),
+        ("a\r\nb\r\n", [(1, "a"), (2, "b")], 2),
+        ("a\rb\r", [(1, "a"), (2, "b")], 2),
+        ("a\n\rb", [(1, "a"), (3, "b")], 3),
+        ("a\r\r\nb", [(1, "a"), (3, "b")], 3),
+        ("\n\n a \n\t\n\u3000\u2028\nb", [(3, " a "), (6, "b")], 6),
+        ("\n", [], 1),
+        ("\r", [], 1),
+        ("a\u2028b\u2029c\x85d\ve\ff\x1cg\x1dh\x1ei", [(1, "a\u2028b\u2029c\x85d\ve\ff\x1cg\x1dh\x1ei")], 1),
+        ("\ufeffa\n\ufeffb", [(1, "a"), (2, "\ufeffb")], 2),
+        ("\ufeff", [], 0),
+        ("\ufeff\ufeffa", [(1, "\ufeffa")], 1),
+        ("\u200b", [(1, "\u200b")], 1),
+    ],
+)
+def test_lines_are_split_by_the_rule(text, records, lines, size):
+    assert (records, lines) == split(text.encode(), size)
+
+
+@given(texts.filter(lambda text: "\0" not in text), st.sampled_from(SIZES))
+@example("a\r\nb", 2)
+def test_any_text_is_split_as_text_files_are(text, size):
+    expected = model(text.removeprefix("\ufeff"))
+
+    assert expected == split(text.encode(), size)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be", "utf-8-sig", "utf-7", "gb18030"])
+@settings(max_examples=30)
+@given(text=texts.filter(lambda text: "\0" not in text and "\ufeff" not in text), size=st.sampled_from(SIZES))
+def test_text_in_any_encoding_is_split_alike(encoding, text, size):
+    assert model(text) == split(text.encode(encoding), size, encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_byte_order_mark_is_dropped(encoding):
+    assert ([(1, "a")], 1) == split("\ufeffa".encode(encoding), 1, encoding)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("encoding", "data", "byte", "line"),
+    [
+        ("utf-8", b"ok\n\xff", 3, 2),
+        ("utf-8", b"\xef\xbb\xbfa\r\nb\r\x80", 8, 3),
+        ("utf-8", b"a\xe2\x82\nb", 1, 1),
+        ("utf-8", b"a\nb\xe2\x82", 3, 2),
+        ("utf-8", b"a\n\xed\xa0\x80", 2, 2),
+        ("utf-16", b"\xff\xfea\0\n\0\0\xd8b\0", 6, 2),
+        ("utf-16", b"\xff\xfea\0\n\0b", 6, 2),
+        ("utf-16", b"a\0b\0", 0, 1),
+        ("utf-32-be", b"\0\0\0\n\0\x11\0\0", 4, 2),
+        ("shift_jis", b"\x83\x65\n\x81", 3, 2),
+        ("shift_jis", b"\x83\x65\r\n\x83\x65\x81\x20", 6, 2),
+        ("cp1252", b"\x80\n\x81", 2, 2),
+        ("ascii", b"a\r\xe9", 2, 2),
+    ],
+)
+def test_what_cannot_be_decoded_is_named_by_byte_and_line(encoding, data, byte, line, size):
+    with pytest.raises(InputError) as caught:
+        split(data, size, encoding)
+
+    assert "input.undecodable" == caught.value.code
+    where = f"x.txt, byte {byte}, line {line}"
+    assert f"{where}: not {encoding}; if it is in another encoding, name that one" == str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "shift_jis", "euc_jp", "utf-16-le", "utf-7", "iso2022_jp"])
+@settings(max_examples=50)
+@given(
+    data=st.lists(st.sampled_from([b"\r", b"\n", b"a", b"+-", b"\x83e", b"\xe2\x82", b"\xff", b"\x1b$B"])),
+    size=st.sampled_from(SIZES),
+)
+def test_any_bad_bytes_are_named_where_python_names_them(encoding, data, size):
+    data = b"".join(data)
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode(encoding)
+        place = f"byte {error.start}, line {len(re.split("\r\n|\r|\n", before))}: not"
+    else:
+        return
+
+    with pytest.raises(InputError, match=place):
+        split(data, size, encoding)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("text", "line"), [("\0", 1), ("a\r\n\nb\0", 3), ("a\rb\r\0\r", 3), ("\0\n\0", 1)])
+def test_a_nul_is_refused_with_its_line(text, line, size):
+    with pytest.raises(InputError) as caught:
+        split(text.encode(), size)
+
+    assert ("input.nul", f"x.txt, line {line}: a NUL character is no text") == (
+        caught.value.code,
+        str(caught.value),
+    )
+
+
+def test_a_lone_surrogate_is_refused():
+    """Of all encodings only UTF-7 and the escapes of Python decode to one."""
+    with pytest.raises(InputError) as caught:
+        split(b"a\nb +2AA-\n", encoding="utf-7")
+
+    assert "input.surrogate" == caught.value.code
+    assert "x.txt, lines 1 to 2: a lone surrogate is no text" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("UTF8", "utf-8"), ("utf-8-sig", "utf-8"), ("Latin-1", "iso8859-1"), ("sjis", "shift_jis")],
+)
+def test_an_encoding_has_many_names(name, expected):
+    assert expected == text_encoding(name)
+
+
+@pytest.mark.parametrize("name", ["", "nope", "base64", "rot13", "undefined", "a\0b", "größe", "\ud800", "\x1b[31m"])
+def test_an_unknown_encoding_is_refused(name):
+    with pytest.raises(InputError) as caught:
+        text_encoding(name)
+
+    assert "input.encoding" == caught.value.code
+    assert f"unknown text encoding {name!r}, try utf-8 or latin-1" == str(caught.value)
+
+
+def test_punycode_without_an_offset_is_still_an_input_error():
+    """Some codecs raise a bare `UnicodeError`, which does not say where."""
+    with pytest.raises(InputError, match="x.txt, byte 0, line 1: not punycode"):
+        split(b"a-\xff", encoding="punycode")

@@ -1,0 +1,60 @@
+"""Pipelines of plain job classes, run in-process or as a Prefect flow."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .address import load_pipeline
+    from .choice import EngineChoice
+    from .config import PipelineConfig
+    from .context import RunContext
+    from .definition import JobSpec, PipelineDefinition
+    from .errors import OrchestrationError, UsageError
+    from .flow import make_job_task, run_pipeline
+    from .names import EngineName, LogLevel
+    from .result import RunResult
+    from .runner import PipelineRunner
+    from .sources import pipeline_address
+
+__all__ = [
+    "EngineChoice",
+    "EngineName",
+    "JobSpec",
+    "LogLevel",
+    "OrchestrationError",
+    "PipelineConfig",
+    "PipelineDefinition",
+    "PipelineRunner",
+    "RunContext",
+    "RunResult",
+    "UsageError",
+    "load_pipeline",
+    "make_job_task",
+    "pipeline_address",
+    "run_pipeline",
+]
+
+_MODULES = {
+    "EngineChoice": "choice",
+    "EngineName": "names",
+    "JobSpec": "definition",
+    "LogLevel": "names",
+    "OrchestrationError": "errors",
+    "PipelineConfig": "config",
+    "PipelineDefinition": "definition",
+    "PipelineRunner": "runner",
+    "RunContext": "context",
+    "RunResult": "result",
+    "UsageError": "errors",
+    "load_pipeline": "address",
+    "make_job_task": "flow",
+    "pipeline_address": "sources",
+    "run_pipeline": "flow",
+}
+
+
+def __getattr__(name: str) -> object:
+    # On demand: Prefect takes 2.7 s to import and Pydantic 0.3 s, which `pipeline --help` has no use for.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -1,0 +1,39 @@
+"""Which engine runs, and why."""
+
+from dataclasses import dataclass
+
+from .errors import OrchestrationError
+from .names import EngineName
+from .prefect_settings import api_url
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """An engine and the reason for it.
+
+    Args:
+        engine: ``local`` or ``prefect``.
+        reason: in words, without secrets.
+    """
+
+    engine: EngineName
+    reason: str
+
+
+def choose(asked: EngineName) -> EngineChoice:
+    """Return the engine that is asked for; ``auto`` is Prefect where Prefect would find an API, else local.
+
+    Raises:
+        OrchestrationError: ``orchestration.settings``: Prefect's own settings cannot be read.
+    """
+    if asked is EngineName.LOCAL:
+        return EngineChoice(asked, "asked for")
+    try:
+        found = api_url()
+    except ValueError as error:
+        raise OrchestrationError("orchestration.settings", f"Prefect's settings cannot be read: {error}") from error
+    if found:
+        return EngineChoice(EngineName.PREFECT, f"{found.origin} names the API {found.shown}")
+    if asked is EngineName.PREFECT:
+        return EngineChoice(asked, "asked for; no API is configured, so Prefect starts a temporary server")
+    return EngineChoice(EngineName.LOCAL, "no Prefect API is configured")

@@ -1,0 +1,53 @@
+"""What a job factory is given: the folder, the store and the settings of the run."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline_jobs import OnDuplicate
+
+if TYPE_CHECKING:
+    from pipeline_db import PeeweeStore
+
+    from .config import PipelineConfig
+
+
+class RunContext:
+    """The surroundings of a run.
+
+    Args:
+        config: the settings.
+        run_id: what the run is called in the database.
+    """
+
+    def __init__(self, config: "PipelineConfig", run_id: str) -> None:
+        self.config = config
+        self.run_id = run_id
+
+    @property
+    def output_dir(self) -> Path:
+        """Where files are written; absolute, and made when the first is."""
+        return self.config.output_dir
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of input files."""
+        return self.config.encoding
+
+    @property
+    def on_duplicate(self) -> OnDuplicate:
+        """What to do with records that a finalized batch holds already."""
+        return self.config.on_duplicate
+
+    @cached_property
+    def store(self) -> "PeeweeStore":
+        """The database, of which is made sure that it can be used.
+
+        Raises:
+            pipeline_db.DatabaseError: it cannot.
+        """
+        from pipeline_db import PeeweeStore  # Peewee takes 0.1 s to import, and job A has no need of it
+
+        store = PeeweeStore(self.config.db_path, busy_timeout=self.config.busy_timeout, run_id=self.run_id)
+        store.check()
+        return store

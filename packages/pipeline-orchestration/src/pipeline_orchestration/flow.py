@@ -1,0 +1,237 @@
+"""The one module that imports Prefect: jobs become tasks, a definition becomes a flow run."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from pipeline_jobs import BaseJob, JobResult
+from prefect import Task, flow
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    PREFECT_SERVER_LOGGING_LEVEL,
+    temporary_settings,
+)
+from prefect.states import Failed
+
+from .address import load_pipeline
+from .config import PipelineConfig
+from .context import RunContext
+from .definition import JobSpec, PipelineDefinition
+from .errors import OrchestrationError
+from .result import RunResult
+from .sequence import label, not_run, run_all
+from .sources import TEXT_PIPELINE
+
+ENGINE = "prefect"
+
+# What Prefect raises when its API is away or refuses; jobs raise nothing, their failures are results.
+_GAVE_UP = (httpx.HTTPError, PrefectException, OSError, RuntimeError)
+
+
+class JobFailedError(Exception):
+    """What a task raises for Prefect to see that the job failed; it carries the result.
+
+    Args:
+        result: of the job.
+    """
+
+    def __init__(self, result: JobResult[Any]) -> None:
+        super().__init__(result)
+        self.result = result
+
+    def __str__(self) -> str:
+        return f"{self.result.code}: {self.result.error}"
+
+    __repr__ = __str__  # Prefect shows it in states and logs
+
+
+def make_job_task(spec: JobSpec) -> Task[[BaseJob[Any, Any], object, str], JobResult[Any]]:
+    """Make the Prefect task of a job.
+
+    The task takes the job as its factory built it, the value it is to work on and the name of its run, and returns
+    the ``JobResult``.
+
+    Raises:
+        JobFailedError: the job failed.
+    """
+    return Task(
+        _execute,
+        name=spec.name,
+        task_run_name="{run_name}",
+        retries=spec.retries,
+        retry_delay_seconds=list(spec.delays) or None,
+        retry_condition_fn=_retriable,
+        # Prefect's default hashes the source of the function, which is the same for every job.
+        cache_policy=NO_CACHE,
+        # Prefect's serializer interprets what it reads back; records stay out of its results.
+        persist_result=False,
+    )
+
+
+def _execute(job: BaseJob[Any, Any], value: object, run_name: str) -> JobResult[Any]:  # noqa: ARG001  # for Prefect
+    result = job.execute(value)
+    if not result.success:
+        raise JobFailedError(result) from result.exception
+    return result
+
+
+def _retriable(_task: object, _run: TaskRun, state: State[Any]) -> bool:
+    return isinstance(state.data, JobFailedError) and state.data.result.retriable
+
+
+@dataclass(slots=True)
+class _Here:
+    """What a run started in this process hands its flow past Prefect, and is handed back."""
+
+    definition: PipelineDefinition
+    results: list[RunResult] = field(default_factory=list)
+
+
+_here: ContextVar[_Here | None] = ContextVar("_here", default=None)
+
+
+def _flow_run_name() -> str:
+    inputs = flow_run.parameters["inputs"]
+    more = f" and {len(inputs) - 1} more" if len(inputs) > 1 else ""
+    return f"{label(inputs[0])}{more}" if inputs else "nothing"
+
+
+@flow(name="run_pipeline", flow_run_name=_flow_run_name, persist_result=False, retries=0)
+def run_pipeline(
+    inputs: list[str],
+    pipeline: str = TEXT_PIPELINE,
+    start_from: str | None = None,
+    stop_after: str | None = None,
+    output_dir: str | None = None,
+    db_path: str | None = None,
+    on_duplicate: str | None = None,
+    encoding: str | None = None,
+    busy_timeout: float | None = None,
+) -> object:
+    """Run the jobs of a pipeline over one input or many.
+
+    Args:
+        inputs: for the first job of the range: file URIs, paths or batch ids.
+        pipeline: the definition, as `package.module:attribute` or `file.py:attribute`.
+        start_from: the first job; that of the definition if left out.
+        stop_after: the last job; that of the definition if left out.
+        output_dir: where files are written.
+        db_path: the SQLite database.
+        on_duplicate: what to do with records that are there already: `skip`, `load` or `error`.
+        encoding: of the input files.
+        busy_timeout: seconds to wait for the database.
+    """
+    here = _here.get()
+    config = PipelineConfig.load(
+        output_dir=output_dir,
+        db_path=db_path,
+        on_duplicate=on_duplicate,
+        encoding=encoding,
+        busy_timeout=busy_timeout,
+    )
+    definition = here.definition if here else load_pipeline(pipeline)
+    specs = definition.between(start_from, stop_after)
+    tasks = {spec.name: make_job_task(spec) for spec in specs}
+
+    def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
+        try:
+            return tasks[spec.name](job, value, f"{spec.name} {name.rpartition('/')[2]}")
+        except JobFailedError as failed:
+            return failed.result
+
+    results = here.results if here else []
+    for result in run_all(specs, inputs, RunContext(config, str(flow_run.id)), ENGINE, execute):
+        results.append(result)  # one by one, so that what was done is known even if Prefect gives up
+    failed = [result for result in results if not result.success]
+    if not failed:
+        return [{"input": result.input, "batch_id": result.batch_id} for result in results]
+    first = f"{failed[0].last.job} {failed[0].input}: {failed[0].code}: {failed[0].error}".lstrip()
+    return Failed(message=f"{len(failed)} of {len(results)} inputs failed; {first}")
+
+
+def run_on_prefect(
+    definition: PipelineDefinition,
+    address: str,
+    inputs: Sequence[str],
+    start_from: str | None,
+    stop_after: str | None,
+    config: PipelineConfig,
+) -> list[RunResult]:
+    """Run inputs as one flow run, and return a result for each.
+
+    A definition is handed over in memory; its address is what Prefect is told. Where Prefect gives up, the results
+    say so from the input on that it did not come to.
+    """
+    here = _Here(definition)
+    token = _here.set(here)
+    try:
+        with _prefect_for_this_process(), _failures_without_traceback():
+            state = run_pipeline(
+                inputs=list(inputs),
+                pipeline=address,
+                start_from=start_from,
+                stop_after=stop_after,
+                output_dir=str(config.output_dir),
+                db_path=str(config.db_path),
+                on_duplicate=str(config.on_duplicate),
+                encoding=config.encoding,
+                busy_timeout=config.busy_timeout,
+                return_state=True,
+            )
+            reason = state.message or state.name or ""
+    except _GAVE_UP as error:
+        reason = str(error) or type(error).__name__
+    finally:
+        _here.reset(token)
+    results = here.results
+    if len(results) < len(inputs):
+        text = f"Prefect gave up: {reason.splitlines()[0]}; see that its API can be reached, or use --engine local"
+        failure = OrchestrationError("orchestration.failed", text)
+        results.append(RunResult(label(inputs[len(results)]), ENGINE, exception=failure))
+    return results + [not_run(text, ENGINE, results[-1]) for text in inputs[len(results) :]]
+
+
+@contextmanager
+def _prefect_for_this_process() -> Iterator[None]:
+    """Set Prefect up for a flow run that begins and ends here, on a server that may have to be started first."""
+    with temporary_settings(
+        {
+            # The engine joins its heartbeat thread for 0.9 s at the end of a run; this process is the heartbeat.
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+            PREFECT_SERVER_ANALYTICS_ENABLED: False,
+            # The first start of a temporary server runs all of its migrations, for longer than the default 20 s.
+            PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
+            PREFECT_SERVER_LOGGING_LEVEL: "CRITICAL",
+        }
+    ):
+        yield
+
+
+@contextmanager
+def _failures_without_traceback() -> Iterator[None]:
+    """Keep Prefect from logging the traceback of a failure that is a result, unless debugging."""
+
+    def plain(record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], JobFailedError):
+            record.exc_info = None
+        return True
+
+    loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "prefect.task_runs")]
+    loggers = [logger for logger in loggers if not logger.isEnabledFor(logging.DEBUG)]
+    for logger in loggers:
+        logger.addFilter(plain)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(plain)

@@ -1,0 +1,22 @@
+"""The words that settings choose from."""
+
+from enum import StrEnum
+
+
+class EngineName(StrEnum):
+    """What runs the jobs."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    PREFECT = "prefect"
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+    OFF = "OFF"

@@ -1,0 +1,165 @@
+"""Running pipelines from Python."""
+
+import logging
+import os
+import uuid
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from pipeline_jobs import JobResult, OnDuplicate, PipelineError, shown
+
+from . import local
+from .address import absolute, load_pipeline
+from .choice import EngineChoice, choose
+from .config import PipelineConfig
+from .context import RunContext
+from .crossing import crossed
+from .definition import PipelineDefinition
+from .logs import at_level
+from .names import EngineName, LogLevel
+from .result import RunResult
+from .sequence import MEMORY, run_all
+
+_log = logging.getLogger(__name__)
+
+
+class PipelineRunner:
+    """Runs the jobs of a pipeline, or any range of them, with settings of its own.
+
+    What is not given comes from the environment, from a settings file or from the defaults, as ``PipelineConfig``
+    says.
+
+    Args:
+        output_dir: where files are written.
+        db_path: the SQLite database.
+        log_level: of our loggers, Prefect's and httpx's while a run lasts.
+        engine: ``auto``, ``local`` or ``prefect``.
+        pipeline: a definition or its address; the text pipeline A, B, C, unless another is given.
+        on_duplicate: what to do with records that are there already: ``skip``, ``load`` or ``error``.
+        encoding: of the input files.
+        busy_timeout: seconds to wait for a database that is in use.
+
+    Raises:
+        UsageError: a setting makes no sense, or there is no such pipeline.
+    """
+
+    def __init__(
+        self,
+        *,
+        output_dir: Path | str | None = None,
+        db_path: Path | str | None = None,
+        log_level: LogLevel | str | None = None,
+        engine: EngineName | str | None = None,
+        pipeline: PipelineDefinition | str | None = None,
+        on_duplicate: OnDuplicate | str | None = None,
+        encoding: str | None = None,
+        busy_timeout: float | None = None,
+    ) -> None:
+        given = pipeline if isinstance(pipeline, PipelineDefinition) else None
+        self.config = PipelineConfig.load(
+            output_dir=output_dir,
+            db_path=db_path,
+            log_level=log_level,
+            engine=engine,
+            pipeline=pipeline if given is None else None,
+            on_duplicate=on_duplicate,
+            encoding=encoding,
+            busy_timeout=busy_timeout,
+        )
+        self.pipeline = load_pipeline(self.config.pipeline) if given is None else given
+        # Of a definition that is handed over as an object, Prefect is told the name.
+        self._address = absolute(self.config.pipeline) if given is None else given.name
+
+    @property
+    def available_jobs(self) -> list[str]:
+        """The names of the jobs in order."""
+        return list(self.pipeline.names)
+
+    @cached_property
+    def engine_choice(self) -> EngineChoice:
+        """The engine that runs the jobs, and why.
+
+        Raises:
+            OrchestrationError: Prefect's own settings cannot be read.
+        """
+        return choose(self.config.engine)
+
+    def run(self, value: object, start_from: str | None = None, stop_after: str | None = None) -> RunResult:
+        """Run a range of jobs over one input.
+
+        Args:
+            value: for the first job of the range: a path, a batch id, data.
+            start_from: the first job; that of the pipeline if left out.
+            stop_after: the last job; that of the pipeline if left out.
+
+        Raises:
+            UsageError: there is no such job, or the range is reversed; any other failure is in the result.
+        """
+        return self.run_many([value], start_from, stop_after)[0]
+
+    def run_many(
+        self, values: Iterable[object], start_from: str | None = None, stop_after: str | None = None
+    ) -> list[RunResult]:
+        """Run a range of jobs over several inputs, and return a result for each.
+
+        The failure of an input lets the others go on; one of what they share, such as the database, does not.
+
+        Raises:
+            UsageError: as `run`.
+        """
+        values = list(values)
+        first = self.pipeline.between(start_from, stop_after)[0].name
+        plan: list[str | PipelineError] = []
+        with at_level(self.config.log_level), ExitStack() as stack:
+            for value in values:
+                try:
+                    plan.append(stack.enter_context(crossed(value, self.config.output_dir)))
+                except PipelineError as error:
+                    plan.append(error)
+            ran = iter(self._run([text for text in plan if isinstance(text, str)], start_from, stop_after))
+            results = [
+                RunResult(MEMORY, "", (JobResult(first, exception=each),)) if isinstance(each, PipelineError) else next(ran)
+                for each in plan
+            ]
+        return [replace(result, input=_said(value)) for value, result in zip(values, results, strict=True)]
+
+    def run_full(self, value: object) -> RunResult:
+        """Run all jobs."""
+        return self.run(value)
+
+    def run_single(self, job: str, value: object) -> RunResult:
+        """Run one job alone."""
+        return self.run(value, start_from=job, stop_after=job)
+
+    def run_from(self, job: str, value: object) -> RunResult:
+        """Run a job and all that follow it."""
+        return self.run(value, start_from=job)
+
+    def run_until(self, job: str, value: object) -> RunResult:
+        """Run all jobs up to and including one."""
+        return self.run(value, stop_after=job)
+
+    def _run(self, inputs: list[str], start_from: str | None, stop_after: str | None) -> list[RunResult]:
+        try:
+            choice = self.engine_choice
+        except PipelineError as error:
+            return [RunResult("", self.config.engine, exception=error) for _ in inputs]
+        _log.info("engine %s: %s", choice.engine, choice.reason)
+        if choice.engine is EngineName.PREFECT:
+            from .flow import run_on_prefect  # Prefect takes 2.7 s to import
+
+            # Its import sets up logging anew.
+            with at_level(self.config.log_level):
+                return run_on_prefect(
+                    self.pipeline, self._address, inputs, start_from, stop_after, self.config
+                )
+        specs = self.pipeline.between(start_from, stop_after)
+        context = RunContext(self.config, str(uuid.uuid4()))
+        return list(run_all(specs, inputs, context, choice.engine, local.execute))
+
+
+def _said(value: object) -> str:
+    return shown(str(value)) if isinstance(value, str | int | os.PathLike) else MEMORY
