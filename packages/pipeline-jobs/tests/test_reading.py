@@ -130,7 +130,7 @@ def test_a_fault_in_the_middle_is_refused(read, pieces_of, old, new, code, block
         assert code == read(WHOLE.replace(old, new))
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(at=st.integers(0, len(SMALL) - 1), byte=st.integers(0, 255), block=st.sampled_from([3, 50, 1 << 20]))
 def test_one_wrong_byte_is_refused_or_changes_no_record(read, pieces_of, at, byte, block):
     corrupt = SMALL[:at] + bytes([byte]) + SMALL[at + 1 :]
@@ -149,7 +149,7 @@ def test_a_truncated_document_is_refused(read, length):
     """All but the last byte, a line end, is needed."""
     found = read(SMALL[:length])
 
-    assert ("input.json" == found) == (length < len(SMALL) - 1)
+    assert (found in ("input.json", "input.undecodable")) == (length < len(SMALL) - 1)
 
 
 @pytest.mark.parametrize(

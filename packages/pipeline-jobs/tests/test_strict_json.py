@@ -69,7 +69,7 @@ def test_all_that_json_writes_is_read_back(read, take, value, indent, ascii_only
 
 
 @pytest.mark.parametrize("take", [JsonStream.value, piecewise])
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(text=scraps, size=SIZES)
 @example(text="[11.5,2e5,3E+5,4e-5,5]", size=3)
 @example(text="[1.5.]", size=3)

@@ -1,0 +1,57 @@
+"""The command that goes on where a run failed."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline_jobs import JobResult
+from pipeline_orchestration import PipelineRunner, RunResult
+
+_FOR_GOOD = ("input.", "batch.", "usage.")  # refused again, however often it is run
+_GLOBAL = ("log_level", "output_dir", "db_path", "engine", "pipeline")
+
+
+def continue_with(
+    runner: PipelineRunner, result: RunResult, given: Mapping[str, object], value: str
+) -> str | None:
+    """Return the command that runs what a failure left undone; None where it is the input that has to change.
+
+    Args:
+        runner: that ran it.
+        result: of the run that failed.
+        given: options by name, as they were given.
+        value: the input, as it was given.
+    """
+    if result.success or not result.jobs or result.last.job == runner.available_jobs[0]:
+        return None
+    if str(result.code).startswith(_FOR_GOOD):
+        return None
+    before = result.jobs[-2] if len(result.jobs) > 1 else JobResult("", value)
+    if not isinstance(before.output, str | int | Path):
+        return None
+    words = ["pipeline", *_options({name: given.get(name) for name in _GLOBAL}), "run"]
+    rest = {name: value for name, value in given.items() if name not in _GLOBAL}
+    words += _options(rest | {"start_from": result.last.job})
+    target = str(before.output)
+    words += ["--", target] if target.startswith("-") else [target]
+    return " ".join(map(_quoted, words))
+
+
+def _options(given: Mapping[str, object]) -> list[str]:
+    words = []
+    for name, value in given.items():
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return words
+
+
+def _quoted(word: str) -> str:
+    """Quote for a shell; what does not print, as bash, zsh and ksh read it in $'…'."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(c if c.isprintable() else _octets(c) for c in escaped) + "'"
+
+
+def _octets(character: str) -> str:
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,27 @@
+"""Log lines on standard error."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline_orchestration import LogLevel
+
+_OURS = ("pipeline_cli", "pipeline_db", "pipeline_jobs", "pipeline_orchestration")
+
+
+@contextmanager
+def logging_to_stderr(level: LogLevel) -> Iterator[None]:
+    """Print our log lines while the block lasts; how many there are is the runner's business."""
+    handler = logging.StreamHandler()
+    detail = "%(asctime)s %(levelname)s %(name)s: %(message)s" if level is LogLevel.DEBUG else "%(levelname)s %(message)s"
+    handler.setFormatter(logging.Formatter(detail))
+    loggers = [logging.getLogger(name) for name in _OURS]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False  # Prefect prints what reaches the root logger, too
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+            logger.propagate = True

@@ -1,0 +1,129 @@
+"""Results as a person reads them, and as a program does."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+from pipeline_jobs import JobResult, PipelineError, shown
+from pipeline_orchestration import PipelineRunner, RunResult
+
+from .continuing import continue_with
+
+type Given = Mapping[str, object]
+
+
+def as_text(
+    runner: PipelineRunner, inputs: Sequence[str], results: Sequence[RunResult], given: Given
+) -> None:
+    """Print what was done on standard output, and what failed, with what to do about it, on standard error."""
+    if len(results) == 1:
+        _print_jobs(results[0])
+    else:
+        _print_runs(results)
+    for value, result in zip(inputs, results, strict=True):
+        if not result.success:
+            job = f"{result.last.job} " if result.last.job else ""
+            click.echo(f"Error: {job}{result.input}: {shown(result.error or '')} [{result.code}]", err=True)
+            if command := continue_with(runner, result, given, value):
+                click.echo(f"To continue: {command}", err=True)
+
+
+def _print_jobs(result: RunResult) -> None:
+    """One input: a line for each job."""
+    done = [job for job in result.jobs if job.success]
+    click.echo(result.input)
+    width = max((len(job.job) for job in done), default=0)
+    for job in done:
+        records = f"{job.counts['records']:,} records" if "records" in job.counts else ""
+        click.echo(f"  {job.job:{width}}  {records:>15}  {job.seconds:>7.3f} s  {_outcome(job)}".rstrip())
+
+
+def _print_runs(results: Sequence[RunResult]) -> None:
+    """Several inputs: a line for each, its name last, so that it may be of any length."""
+    click.echo("  batch     records   seconds")
+    for result in results:
+        batch = "failed" if not result.success else str(result.batch_id or "")
+        records = next((f"{job.counts['records']:,}" for job in result.jobs if "records" in job.counts), "")
+        seconds = sum(job.seconds for job in result.jobs)
+        again = "  (was there already)" if result.duplicate else ""
+        click.echo(f"{batch:>7}  {records:>10}  {seconds:>8.3f}  {result.input}{again}")
+    failed = sum(not result.success for result in results)
+    click.echo(f"{len(results)} inputs: {len(results) - failed} done, {failed} failed")
+
+
+def _outcome(job: JobResult[object]) -> str:
+    text = shown(str(job.output)) if isinstance(job.output, Path) else f"batch {job.output}"
+    if not isinstance(job.output, Path | int):
+        return "" if job.output is None else shown(str(job.output))
+    if "duplicate" in job.counts:
+        return f"{text}, which held them already"
+    return f"{text}, left unfinished before" if "resumed" in job.counts else text
+
+
+def as_json(
+    runner: PipelineRunner, inputs: Sequence[str], results: Sequence[RunResult], given: Given
+) -> None:
+    """Print one JSON document with everything that is known."""
+    choice = runner.engine_choice
+    click.echo(
+        _json(
+            {
+                "success": all(result.success for result in results),
+                "engine": choice.engine,
+                "engine_reason": choice.reason,
+                "error": None,
+                "runs": [
+                    _run(result, continue_with(runner, result, given, value))
+                    for value, result in zip(inputs, results, strict=True)
+                ],
+            }
+        )
+    )
+
+
+def print_failure(error: PipelineError, *, as_document: bool) -> None:
+    """Print a failure that came before any run."""
+    click.echo(f"Error: {shown(str(error))} [{error.code}]", err=True)
+    if as_document:
+        details: dict[str, object] = {"job": None, "code": error.code, "message": str(error), "retriable": error.retriable}
+        document: dict[str, object] = {"success": False, "engine": None, "engine_reason": None, "error": details, "runs": []}
+        click.echo(_json(document))
+
+
+def _run(result: RunResult, command: str | None) -> dict[str, object]:
+    return {
+        "input": result.input,
+        "success": result.success,
+        "output": _plain(result.output),
+        "batch_id": result.batch_id,
+        "duplicate": result.duplicate,
+        "jobs": [
+            {
+                "job": job.job,
+                "success": job.success,
+                "output": _plain(job.output),
+                "seconds": round(job.seconds, 6),
+                "counts": dict(job.counts),
+            }
+            for job in result.jobs
+        ],
+        "error": _error(result),
+        "continue_with": command,
+    }
+
+
+def _error(result: RunResult) -> dict[str, object] | None:
+    if result.success:
+        return None
+    last = result.last
+    return {"job": last.job or None, "code": last.code, "message": last.error, "retriable": last.retriable}
+
+
+def _plain(output: object) -> object:
+    """Return what JSON can hold of an output: numbers as they are, all else as text."""
+    return output if isinstance(output, int | float | None) else shown(str(output))
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, indent=2)

@@ -1,0 +1,31 @@
+"""What importing the package costs and brings."""
+
+import subprocess
+import sys
+
+import pipeline_jobs
+
+RUN = """
+import sys
+from pathlib import Path
+from pipeline_jobs import JobA, JobB, JobC
+from pipeline_jobs.testing import MemoryStore
+
+folder = Path(sys.argv[1])
+(folder / "x.txt").write_text("a")
+store = MemoryStore()
+print(JobC(store).execute(JobB(store).execute(JobA(folder).execute(folder / "x.txt").unwrap()).unwrap()).output)
+print(sorted({"pydantic", "prefect", "peewee", "click", "pytest"} & set(sys.modules)))
+"""
+
+
+def test_the_three_jobs_run_without_anything_heavy(tmp_path):
+    """Pydantic takes 0.3 s to import, half of what a small run takes; only a foreign layout needs it."""
+    done = subprocess.run([sys.executable, "-c", RUN, tmp_path], capture_output=True, text=True, check=True)
+
+    assert "1\n[]\n" == done.stdout
+
+
+def test_every_public_name_is_there_and_in_order():
+    assert sorted(pipeline_jobs.__all__, key=lambda name: (not name.isupper(), name)) == pipeline_jobs.__all__
+    assert all(hasattr(pipeline_jobs, name) for name in pipeline_jobs.__all__)

@@ -1,0 +1,56 @@
+"""Job C: a batch is finalized, by a number or by its text."""
+
+import pytest
+from pipeline_jobs import BaseJob, BatchId, JobB, JobC
+from pipeline_jobs.testing import JobContract, MemoryStore
+
+
+def loaded():
+    store = MemoryStore()
+    JobB(store).execute(["a", "b"]).unwrap()
+    return store
+
+
+class TestJobC(JobContract):
+    """The contract of every job."""
+
+    good = "1"
+    bad = "1.0"
+
+    def build(self) -> BaseJob[BatchId, BatchId]:
+        return JobC(loaded())
+
+
+@pytest.mark.parametrize("value", [1, "1", BatchId(1)])
+def test_a_batch_is_finalized(value):
+    store = loaded()
+
+    result = JobC(store).execute(value)
+
+    assert (1, {"records": 2}) == (result.output, result.counts)
+    assert {1} == store.finalized
+
+
+def test_finalizing_twice_is_fine():
+    store = loaded()
+
+    first, second = JobC(store).execute(1), JobC(store).execute(1)
+
+    assert (first.output, first.counts) == (second.output, second.counts)
+
+
+def test_an_unknown_batch_is_a_batch_error():
+    result = JobC(loaded()).execute(7)
+
+    assert ("batch.not_found", "no batch with id 7") == (result.code, result.error)
+    assert 7 == result.exception.batch_id
+
+
+@pytest.mark.parametrize("value", [None, 0, -1, True, 1.0, 2**63, "abc", "1_000", "٣", "", [1]])
+def test_what_is_no_id_is_refused(value):
+    store = loaded()
+
+    result = JobC(store).execute(value)
+
+    assert result.code in ("input.id", "input.type")
+    assert set() == store.finalized

@@ -1,0 +1,179 @@
+"""What is shipped for tests keeps its own promises, and finds who does not keep the job's."""
+
+import pytest
+from pipeline_jobs import BaseJob, BatchError, InputError, OnDuplicate, Record, Source
+from pipeline_jobs.testing import FailingJob, JobContract, MemoryStore
+
+SOURCE = Source("file:///x.txt", "x.txt")
+CHUNKS = [[Record(1, "a")], [], [Record(2, "b"), Record(3, "c")]]
+
+
+def load(store, source=SOURCE, chunks=CHUNKS, on_duplicate=OnDuplicate.SKIP):
+    return store.load(source, iter(chunks), on_duplicate)
+
+
+def test_a_store_keeps_a_batch():
+    store = MemoryStore()
+
+    loaded = load(store)
+
+    assert (1, 3, False, False) == (loaded.batch_id, loaded.record_count, loaded.duplicate, loaded.resumed)
+    assert {1: [Record(1, "a"), Record(2, "b"), Record(3, "c")]} == store.batches
+
+
+def test_an_unfinished_batch_is_resumed_whatever_is_said_of_duplicates():
+    store = MemoryStore()
+    load(store)
+
+    for each in OnDuplicate:
+        loaded = load(store, on_duplicate=each)
+        assert (1, True, False) == (loaded.batch_id, loaded.resumed, loaded.duplicate)
+
+
+def test_a_finalized_batch_is_a_duplicate():
+    store = MemoryStore()
+    store.finalize(load(store).batch_id)
+
+    skipped = load(store)
+    with pytest.raises(BatchError) as caught:
+        load(store, on_duplicate=OnDuplicate.ERROR)
+    again = load(store, on_duplicate=OnDuplicate.LOAD)
+    store.finalize(again.batch_id)
+
+    assert (1, 3, True) == (skipped.batch_id, skipped.record_count, skipped.duplicate)
+    assert ("batch.duplicate", 1) == (caught.value.code, caught.value.batch_id)
+    assert "x.txt: batch 1 holds these records already" == str(caught.value)
+    assert (2, False) == (again.batch_id, again.duplicate)
+    assert 2 == load(store).batch_id  # the newest
+
+
+@pytest.mark.parametrize(
+    ("source", "chunks"),
+    [(Source("file:///y.txt", "x.txt"), CHUNKS), (SOURCE, [[Record(1, "a")]]), (SOURCE, [])],
+)
+def test_another_source_or_other_records_are_another_batch(source, chunks):
+    store = MemoryStore()
+    store.finalize(load(store).batch_id)
+
+    assert 2 == load(store, source, chunks).batch_id
+
+
+def test_an_error_of_the_iterator_leaves_nothing():
+    def broken():
+        yield [Record(1, "a")]
+        raise InputError("input.some", "so it is")
+
+    store = MemoryStore()
+    with pytest.raises(InputError, match="so it is"):
+        load(store, chunks=broken())
+
+    assert {} == store.batches
+
+
+def test_finalizing_twice_says_so():
+    store = MemoryStore()
+    load(store)
+
+    first, second = store.finalize(1), store.finalize(1)
+
+    assert ((1, 3, False), (1, 3, True)) == (
+        (first.batch_id, first.record_count, first.already),
+        (second.batch_id, second.record_count, second.already),
+    )
+
+
+def test_an_unknown_batch_cannot_be_finalized():
+    with pytest.raises(BatchError, match="no batch with id 1"):
+        MemoryStore().finalize(1)
+
+
+def test_a_failing_job_fails_as_often_as_told():
+    job = FailingJob(BatchError("batch.some", "so it is", retriable=True), times=2)
+
+    results = [job.execute("x") for _ in range(3)]
+
+    assert [False, False, True] == [result.success for result in results]
+    assert ("x", 3) == (results[2].output, job.attempts)
+
+
+def test_a_failing_job_may_always_fail():
+    job = FailingJob(ValueError("no"))
+
+    assert {"internal.ValueError"} == {job.execute("x").code for _ in range(5)}
+
+
+class Good(BaseJob[str, str]):
+    def validate_input(self, value):
+        if not isinstance(value, str):
+            raise InputError("input.type", "expected text")
+        return value
+
+    def single_job(self, value):
+        self.counts["seen"] += 1
+        return value
+
+
+class Careless(Good):
+    """Asserts what it should refuse."""
+
+    def validate_input(self, value):
+        if not isinstance(value, str):
+            raise TypeError("expected text")
+        return value
+
+
+class Remembering(Good):
+    """Counts on from where it was."""
+
+    seen = 0
+
+    def single_job(self, value):
+        self.seen += 1
+        self.counts["seen"] = self.seen
+        return value
+
+
+class Unsendable(Good):
+    """Returns what no other process can have."""
+
+    def single_job(self, value):
+        return lambda: value
+
+
+TESTS = [name for name in vars(JobContract) if name.startswith("test_")]
+
+
+def broken_by(job):
+    class Contract(JobContract):
+        good = "text"
+        bad = None
+
+        def build(self):
+            return job()
+
+    broken = []
+    for name in TESTS:
+        try:
+            getattr(Contract(), name)()
+        except Exception:  # noqa: BLE001  # whichever way a test fails
+            broken.append(name)
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("job", "broken"),
+    [
+        (Good, []),
+        (Careless, ["test_bad_input_is_returned_not_raised"]),
+        (Remembering, ["test_counts_are_fresh_for_each_run"]),
+        (Unsendable, ["test_results_survive_pickling"]),
+        (lambda: FailingJob(InputError("input.some", "no")), ["test_good_input_succeeds"]),
+    ],
+)
+def test_the_contract_finds_who_breaks_it(job, broken):
+    assert broken == broken_by(job)
+
+
+def test_a_contract_must_say_how_its_job_is_built():
+    with pytest.raises(NotImplementedError):
+        JobContract().build()

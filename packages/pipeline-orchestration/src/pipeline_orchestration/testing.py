@@ -1,0 +1,38 @@
+"""Pytest fixtures for tests that run pipelines: ``pytest_plugins = ["pipeline_orchestration.testing"]``.
+
+    isolated_settings    no setting of the person's own reaches the test
+    prefect_server       Prefect's own server on a database of its own, one for the session
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def isolated_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run the test in an empty folder, without a variable of ours or Prefect's, and return the folder."""
+    for name in list(os.environ):
+        if name.upper().startswith(("PIPELINE_", "PREFECT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / ".prefect"))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a Prefect server that knows nothing of the person's own, and yield the URL of its API."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with (
+        temporary_settings({PREFECT_SERVER_ANALYTICS_ENABLED: False}),
+        # The first start runs all migrations of its database.
+        prefect_test_harness(server_startup_timeout=120),
+    ):
+        yield PREFECT_API_URL.value()
