@@ -15,6 +15,7 @@ from .report import as_json, as_text
 @click.option(
     "--log-level",
     type=click.Choice([level.value for level in LogLevel], case_sensitive=False),
+    metavar=f"[{'|'.join(LogLevel)}]",  # Click would show them in lower case
     help="Set logging level. Use 'OFF' to disable.",
 )
 @click.option("--output-dir", type=click.Path(), help="Output directory for processed files.")
@@ -64,9 +65,9 @@ def _inputs_and_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @cli.command()
-@_inputs_and_options
-@click.option("--stop-after", help="Job name to stop after.")
 @click.option("--start-from", help="Job name to start from.")
+@click.option("--stop-after", help="Job name to stop after.")
+@_inputs_and_options
 @click.pass_context
 def run(
     context: click.Context,
