@@ -1,22 +1,27 @@
 """What the tests of the jobs share."""
 
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from hypothesis import HealthCheck, settings
-from pipeline_jobs import handwritten, input_file, reading, strict_json
+
+from pipeline_jobs import Chunk, InputError, Record, Source, handwritten, input_file, reading, strict_json
+from pipeline_jobs.document import Writer
 
 # A slow machine is no fault in the code.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "unhurried", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("unhurried")
 
-type Pieces = Callable[..., AbstractContextManager[None]]
+type Outcome = tuple[Source | None, list[Record]] | str
 
 
 @pytest.fixture(scope="session")
-def pieces_of() -> Pieces:
-    """Files are read in blocks of so many bytes, and records come in chunks of so many: every border occurs."""
+def pieces_of() -> Callable[..., AbstractContextManager[None]]:
+    """Files are read in blocks of so many bytes, records come in chunks of so many: every border occurs."""
 
     @contextmanager
     def small(block: int, chunk: int = handwritten.CHUNK) -> Iterator[None]:
@@ -28,3 +33,41 @@ def pieces_of() -> Pieces:
             yield
 
     return small
+
+
+@pytest.fixture(scope="session")
+def records() -> list[Record]:
+    """Two hundred records, after each of them a blank line."""
+    return [Record(n, f'{n}: größe "{"x" * (n % 7)}" \\ \t 🎉') for n in range(1, 400, 2)]
+
+
+@pytest.fixture(scope="session")
+def document() -> Callable[[Sequence[Record]], bytes]:
+    """Lays records out as ours, from the source ``file:///data/x.txt``."""
+
+    def written(records: Sequence[Record]) -> bytes:
+        stream = io.BytesIO()
+        writer = Writer(stream, Source("file:///data/x.txt", "x.txt"))
+        if records:
+            writer.write(Chunk(records))
+        writer.finish(38, 64 * "a")
+        return stream.getvalue()
+
+    return written
+
+
+@pytest.fixture(scope="session")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcome]:
+    """Reads a document from a file: its source and its records, or the error's code."""
+    path = tmp_path_factory.mktemp("documents") / "x.json"
+
+    def outcome(content: bytes | str, how: Callable[..., reading.Document] = reading.read_file) -> Outcome:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        try:
+            with input_file.InputFile(path) as file:
+                found = how(file)
+                return found.source, [record for chunk in found.chunks for record in chunk]
+        except InputError as error:
+            return error.code
+
+    return outcome

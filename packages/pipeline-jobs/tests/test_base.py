@@ -1,6 +1,7 @@
 """A job returns what happened: `execute` raises nothing but what must stop a program."""
 
 import pytest
+
 from pipeline_jobs import BaseJob, InputError
 
 
@@ -75,7 +76,9 @@ def test_counting_outside_of_execute_is_fine():
 
 
 @pytest.mark.parametrize("when", ["validating", "working"])
-@pytest.mark.parametrize("error", [Exception("x"), MemoryError(), RecursionError(), StopIteration(), OSError(5, "x")])
+@pytest.mark.parametrize(
+    "error", [Exception("x"), MemoryError(), RecursionError(), StopIteration(), OSError(5, "x")]
+)
 def test_no_exception_is_raised(when, error):
     result = Raising().execute((when, error))
 

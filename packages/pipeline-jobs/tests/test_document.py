@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pipeline_jobs import Chunk, Record, Source
 from pipeline_jobs.document import HEAD_LIMIT, TAIL_LIMIT, Writer, recognised_head, recognised_tail
 

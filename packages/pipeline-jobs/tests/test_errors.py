@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+
 from pipeline_jobs import BatchError, InputError, OutputError, PipelineError, errors
 
 

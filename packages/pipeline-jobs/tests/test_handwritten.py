@@ -5,6 +5,7 @@ from enum import StrEnum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pipeline_jobs import MAX_INTEGER, InputError, Record
 from pipeline_jobs.handwritten import records_in, split
 
@@ -34,7 +35,10 @@ def taken(elements):
         ([{"line_number": 7, "content": "a"}, "b"], [Record(7, "a"), Record(2, "b")]),
         ([{"content": "a", "line_number": MAX_INTEGER}], [Record(MAX_INTEGER, "a")]),
         (["", " ", "a\nb\r"], [Record(1, ""), Record(2, " "), Record(3, "a\nb\r")]),
-        ([{"content": "b", "line_number": 2}, {"content": "a", "line_number": 1}], [Record(2, "b"), Record(1, "a")]),
+        (
+            [{"content": "b", "line_number": 2}, {"content": "a", "line_number": 1}],
+            [Record(2, "b"), Record(1, "a")],
+        ),
     ],
 )
 def test_strings_and_objects_are_records(elements, expected):
@@ -104,7 +108,9 @@ def test_a_line_number_given_twice_is_refused(pieces_of, numbers, chunk):
         taken(elements)
 
     assert "input.repeated_line" == caught.value.code
-    assert any(f"x: line number {n} is given twice" == str(caught.value) for n in numbers if numbers.count(n) > 1)
+    assert any(
+        f"x: line number {n} is given twice" == str(caught.value) for n in numbers if numbers.count(n) > 1
+    )
 
 
 def test_a_position_may_repeat_a_number_given():

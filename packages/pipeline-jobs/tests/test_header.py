@@ -3,10 +3,12 @@
 import json
 
 import pytest
+
 from pipeline_jobs import InputError, Source
 from pipeline_jobs.header import header
 
 PATTERN = "string should match pattern"
+KEYS = ["format", "version", "source", "record_count", "records_sha256"]
 
 
 def test_everything_may_be_left_out():
@@ -30,7 +32,10 @@ def test_a_whole_header_is_read():
 
 
 def test_a_source_without_a_name_is_called_by_its_uri():
-    assert Source("s3://bucket/x", "s3://bucket/x") == header({"source": {"uri": "s3://bucket/x"}}, "x.json").origin
+    assert (
+        Source("s3://bucket/x", "s3://bucket/x")
+        == header({"source": {"uri": "s3://bucket/x"}}, "x.json").origin
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,12 +58,14 @@ def test_a_source_without_a_name_is_called_by_its_uri():
         ({"source": {"uri": "x.txt"}}, f"'source.uri': {PATTERN} '^[A-Za-z][A-Za-z0-9+.-]*:[!-~]*$'"),
         ({"source": {"uri": "file:///a b"}}, f"'source.uri': {PATTERN} '^[A-Za-z][A-Za-z0-9+.-]*:[!-~]*$'"),
         ({"source": {"uri": "a:", "name": "\0"}}, rf"'source.name': {PATTERN} '^[^\x00]*$'"),
-        ({"source": {"uri": "a:", "bytes": -1}}, "'source.bytes': input should be greater than or equal to 0"),
+        (
+            {"source": {"uri": "a:", "bytes": -1}},
+            "'source.bytes': input should be greater than or equal to 0",
+        ),
         ({"source": {"uri": "a:", "sha256": ""}}, f"'source.sha256': {PATTERN} '^[0-9a-f]{{64}}$'"),
         (
             {"recods": []},
-            "'recods': unknown key; a document has"
-            " format, version, source, record_count, records_sha256 and records",
+            f"'recods': unknown key; a document has {', '.join(KEYS)} and records",
         ),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",

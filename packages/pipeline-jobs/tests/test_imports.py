@@ -14,7 +14,9 @@ from pipeline_jobs.testing import MemoryStore
 folder = Path(sys.argv[1])
 (folder / "x.txt").write_text("a")
 store = MemoryStore()
-print(JobC(store).execute(JobB(store).execute(JobA(folder).execute(folder / "x.txt").unwrap()).unwrap()).output)
+document = JobA(folder).execute(folder / "x.txt").unwrap()
+batch = JobB(store).execute(document).unwrap()
+print(JobC(store).execute(batch).unwrap())
 print(sorted({"pydantic", "prefect", "peewee", "click", "pytest"} & set(sys.modules)))
 """
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
+
 from pipeline_jobs import InputError
 from pipeline_jobs.input_file import InputFile
 
@@ -16,8 +17,12 @@ def make_socket(path):
 
 
 KINDS = {
-    "missing": (lambda path: None, "input.missing", "no such file"),
-    "below a file": (lambda path: path.parent.rmdir() or path.parent.touch(), "input.missing", "no such file"),
+    "missing": (lambda _: None, "input.missing", "no such file"),
+    "below a file": (
+        lambda path: path.parent.rmdir() or path.parent.touch(),
+        "input.missing",
+        "no such file",
+    ),
     "dangling link": (lambda path: path.symlink_to("nowhere"), "input.missing", "no such file"),
     "link to itself": (
         lambda path: path.symlink_to(path),
@@ -28,7 +33,11 @@ KINDS = {
     # Opening it would wait for a writer that never comes.
     "FIFO": (os.mkfifo, "input.not_a_file", "is a FIFO, expected a regular file"),
     "socket": (make_socket, "input.not_a_file", "is a socket, expected a regular file"),
-    "device": (lambda path: path.symlink_to("/dev/null"), "input.not_a_file", "is a device, expected a regular file"),
+    "device": (
+        lambda path: path.symlink_to("/dev/null"),
+        "input.not_a_file",
+        "is a device, expected a regular file",
+    ),
 }
 
 
@@ -115,7 +124,9 @@ def test_a_change_while_reading_is_noticed(tmp_path, change):
     assert f"{path}: was changed while it was read; try again" == str(caught.value)
 
 
-@pytest.mark.parametrize("name", [b"x.txt", b"a b#?%.txt", b"a\nb\x1b.txt", b"caf\xe9.txt", "größe.txt".encode()])
+@pytest.mark.parametrize(
+    "name", [b"x.txt", b"a b#?%.txt", b"a\nb\x1b.txt", b"caf\xe9.txt", "größe.txt".encode()]
+)
 def test_the_source_is_a_uri_that_leads_back_to_the_file(tmp_path, name):
     path = tmp_path / os.fsdecode(name)
     path.touch()

@@ -1,6 +1,7 @@
 """Job C: a batch is finalized, by a number or by its text."""
 
 import pytest
+
 from pipeline_jobs import BaseJob, BatchId, JobB, JobC
 from pipeline_jobs.testing import JobContract, MemoryStore
 

@@ -2,12 +2,12 @@
 
 import errno
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
 from pipeline_jobs import OutputError, output
 from pipeline_jobs.output import candidates, draft
 
@@ -38,18 +38,22 @@ def publish(path, content=b"new", ours=False, others=()):
 def test_the_name_is_the_stem_or_the_stem_with_a_hash(tmp_path):
     plain, marked = candidates(tmp_path, "x", URI)
 
-    assert ("x_processed.json", "x_c08c55f6_processed.json") == (plain.name, marked.name)
+    assert ("x_processed.json", "x_fb984844_processed.json") == (plain.name, marked.name)
     assert tmp_path == plain.parent == marked.parent
 
 
-@pytest.mark.parametrize("stem", [255 * "x", 127 * "é", 63 * "🎉", 255 * os.fsdecode(b"\xff")])
+@pytest.mark.parametrize(
+    "stem",
+    [255 * "x", 127 * "é", 63 * "🎉", 255 * os.fsdecode(b"\xff")],
+    ids=["of 1 byte", "of 2", "of 4", "no text"],
+)
 def test_a_long_name_leaves_room_for_what_is_added(tmp_path, stem):
     """Its plain name would be cut, and two sources could meet in it: the hash is always there."""
     plain, marked = candidates(tmp_path, stem, URI)
 
     assert plain == marked
-    assert plain.name.endswith("_c08c55f6_processed.json")
-    assert stem.startswith(plain.name.removesuffix("_c08c55f6_processed.json"))
+    assert plain.name.endswith("_fb984844_processed.json")
+    assert stem.startswith(plain.name.removesuffix("_fb984844_processed.json"))
     assert plain == publish(plain)
 
 
@@ -68,9 +72,13 @@ def test_nothing_is_visible_before_it_is_published(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_what_is_not_published_leaves_nothing(tmp_path, error):
-    with pytest.raises(error), draft(tmp_path / "x.json") as opened:
-        opened.stream.write(b"half")
-        raise error
+    def interrupted():
+        with draft(tmp_path / "x.json") as opened:
+            opened.stream.write(b"half")
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
 
     assert [] == names(tmp_path)
 
@@ -135,7 +143,13 @@ def test_what_a_killed_writer_left_is_removed_but_nothing_of_a_living_one(tmp_pa
 
 @pytest.mark.parametrize(
     "name",
-    [".y.json.01234567.tmp", ".x.json.0123456.tmp", ".x.json.notours!.tmp", "x.json.01234567.tmp", ".x.json.tmp"],
+    [
+        ".y.json.01234567.tmp",
+        ".x.json.0123456.tmp",
+        ".x.json.notours!.tmp",
+        "x.json.01234567.tmp",
+        ".x.json.tmp",
+    ],
 )
 def test_what_is_not_of_this_output_stays(tmp_path, name):
     (tmp_path / name).touch()
@@ -159,48 +173,3 @@ def test_a_draft_that_is_removed_before_it_is_locked_is_made_anew(tmp_path, monk
 
     assert b"new" == publish(tmp_path / "x.json").read_bytes()
     assert 2 == len(set(locked))
-
-
-def occupied(folder):
-    (folder / "out").touch()
-    return folder / "out"
-
-
-@pytest.mark.parametrize(
-    ("where", "code", "message"),
-    [
-        (occupied, "output.not_a_folder", "{parent} is no folder"),
-        (lambda folder: occupied(folder) / "below", "output.not_a_folder", "{parent} is no folder"),
-        (lambda _: Path("/proc/nope"), "output.failed", "No such file or directory"),
-        (lambda _: Path("/sys/nope"), "output.denied", "Operation not permitted"),
-        (lambda folder: folder / (256 * "x"), "output.failed", "File name too long"),
-    ],
-    ids=["a file", "below a file", "proc", "sys", "long name"],
-)
-def test_what_cannot_be_written_is_an_output_error(tmp_path, where, code, message):
-    path = where(tmp_path) / "x.json"
-
-    with pytest.raises(OutputError) as caught:
-        publish(path)
-
-    assert code == caught.value.code
-    assert f"{path}: cannot be written: {message.format(parent=path.parent)}" == str(caught.value)
-
-
-def test_a_full_disk_leaves_what_was_there(tmp_path):
-    """The limit on the size of a file stands in for the end of the disk."""
-    path = tmp_path / "x.json"
-    path.write_bytes(b"old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    try:
-        with pytest.raises(OutputError) as caught:
-            publish(path, bytes(100_000), ours=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    assert ("output.no_space", f"{path}: cannot be written: File too large") == (
-        caught.value.code,
-        str(caught.value),
-    )
-    assert (b"old", ["x.json"]) == (path.read_bytes(), names(tmp_path))

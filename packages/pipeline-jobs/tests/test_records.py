@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pipeline_jobs import MAX_INTEGER, Chunk, Record, RecordsDigest
 from pipeline_jobs.records import canonical
 

@@ -4,6 +4,7 @@ import pickle
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
+
 from pipeline_jobs import InputError, JobResult
 
 REFUSED = InputError("input.missing", "x.txt: no such file", retriable=True)

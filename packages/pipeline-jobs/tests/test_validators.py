@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pipeline_jobs import MAX_INTEGER, InputError, batch_id, input_path
 
 BETWEEN = "is no batch id; it lies between 1 and 2^63 - 1"

@@ -1,6 +1,6 @@
 """Pipeline jobs as plain classes: A splits a file into records, B loads them as a batch, C finalizes it."""
 
-from .base import BaseJob
+from .base import BaseJob, Progress
 from .display import shown
 from .errors import BatchError, InputError, OutputError, PipelineError
 from .job_a import JobA
@@ -30,6 +30,7 @@ __all__ = [
     "OnDuplicate",
     "OutputError",
     "PipelineError",
+    "Progress",
     "Record",
     "RecordsDigest",
     "Source",

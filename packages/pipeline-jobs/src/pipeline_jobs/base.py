@@ -3,9 +3,17 @@
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 
 from .result import JobResult
+
+type Progress = Callable[[int, int, int], None]
+"""Told now and then how many bytes of how many are read, and how many records that were."""
+
+
+def _untold(_done: int, _total: int, _records: int) -> None:
+    """Do nothing with progress."""
 
 
 class BaseJob[In, Out](ABC):
@@ -16,6 +24,9 @@ class BaseJob[In, Out](ABC):
 
     name = ""
     """What results call the job: the name it was added under, else that of its class."""
+
+    progress: Progress = staticmethod(_untold)
+    """Called by jobs that may take long; whoever runs the job may put something here."""
 
     @cached_property
     def counts(self) -> Counter[str]:

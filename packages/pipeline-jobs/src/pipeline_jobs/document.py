@@ -73,7 +73,10 @@ class Writer:
 def _head(source: Source, width: int = 0) -> bytes:
     """Return everything before the first record, padded to `width` by spaces at the end of a line."""
     known = {"uri": source.uri, "name": source.name, "bytes": source.size, "sha256": source.sha256}
-    start = b'{"format":"pipeline-records","version":%d,\n"source":%b,' % (VERSION, msgspec.json.encode(known))
+    start = b'{"format":"pipeline-records","version":%d,\n"source":%b,' % (
+        VERSION,
+        msgspec.json.encode(known),
+    )
     end = b'\n"records":[\n'
     return start.ljust(width - len(end)) + end
 

@@ -76,7 +76,9 @@ def _record(element: object, position: int, where: str) -> Record:
             raise InputError("input.shape", f'{where}: expected a string as "content", got {kind}')
         case _:
             kind = _kind(element)
-            raise InputError("input.shape", f'{where}: expected a string or an object with "content", got {kind}')
+            raise InputError(
+                "input.shape", f'{where}: expected a string or an object with "content", got {kind}'
+            )
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_INTEGER:
         raise InputError("input.shape", f"{where}: a line number is a whole number between 1 and 2^63 - 1")
     if "\0" in content:

@@ -84,6 +84,11 @@ class InputFile:
         """Read on from `offset`, in bytes from the start."""
         self._stream.seek(offset)
 
+    @property
+    def position(self) -> int:
+        """How far it is read, in bytes from the start."""
+        return self._stream.tell()
+
     def blocks(self) -> Iterator[bytes]:
         """Yield the rest of the file in blocks."""
         while block := self.read(BLOCK):

@@ -49,6 +49,7 @@ class JobA(BaseJob[Path, Path]):
                 document = Writer(output.stream, source)
                 for chunk in chain([first] if first else [], chunks):
                     document.write(chunk)
+                    self.progress(original.size, file.size, splitter.records)
                 document.finish(original.size, original.sha256)
                 file.check_unchanged()
                 path = output.publish(names, lambda there: _source_uri(there) == source.uri)

@@ -1,6 +1,6 @@
 """Job B: a JSON document becomes a batch in a store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from .base import BaseJob
@@ -35,20 +35,26 @@ class JobB(BaseJob[Path | Data, BatchId]):
         """Load the document and return the id of its batch."""
         if isinstance(value, Path):
             with InputFile(value) as file:
-                loaded = self._load(read_file(file), file.source, file.check_unchanged)
+                loaded = self._load(read_file(file), file.source, file)
         else:
-            loaded = self._load(read_data(value, MEMORY.name), MEMORY, lambda: None)
+            loaded = self._load(read_data(value, MEMORY.name), MEMORY)
         self.counts["records"] = loaded.record_count
         self.counts.update(
             {name: loaded.record_count for name in ("duplicate", "resumed") if getattr(loaded, name)}
         )
         return loaded.batch_id
 
-    def _load(self, document: Document, source: Source, check: Callable[[], None]) -> Loaded:
-        """Load a document that is of `source` unless it names another, if `check` finds nothing at the end."""
+    def _load(self, document: Document, source: Source, file: InputFile | None = None) -> Loaded:
+        """Load a document that is of `source` unless it names another."""
 
         def chunks() -> Iterator[Chunk]:
-            yield from document.chunks
-            check()
+            records = 0
+            for chunk in document.chunks:
+                yield chunk
+                records += len(chunk)
+                if file:
+                    self.progress(file.position, file.size, records)
+            if file:
+                file.check_unchanged()
 
         return self.store.load(document.source or source, chunks(), self.on_duplicate)

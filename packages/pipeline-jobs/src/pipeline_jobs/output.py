@@ -79,7 +79,9 @@ class Draft:
                 self.temporary.replace(path)
             _sync_folder(path.parent)
             return path
-        raise OutputError("output.taken", f"{shown(self.path)}: the file there is of another source; move it away")
+        raise OutputError(
+            "output.taken", f"{shown(self.path)}: the file there is of another source; move it away"
+        )
 
     def _took(self, path: Path) -> bool:
         """Rename the draft unless the name is taken: by a link, which unlike a rename replaces nothing."""

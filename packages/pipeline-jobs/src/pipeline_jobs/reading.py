@@ -74,9 +74,7 @@ def source_in(path: Path) -> Source | None:
         return None
 
 
-def _adding_up(
-    chunks: Iterable[Chunk], where: str, count: int | None, sha256: str | None
-) -> Iterator[Chunk]:
+def _adding_up(chunks: Iterable[Chunk], where: str, count: int | None, sha256: str | None) -> Iterator[Chunk]:
     """Pass the chunks on, then compare them with what the document says of itself."""
     digest = RecordsDigest()
     for chunk in chunks:
@@ -164,7 +162,7 @@ def _elements(file: InputFile, beside: dict[str, object]) -> Iterator[object]:
             yield from text.items()
         case "{":
             found = False
-            for key in text.keys():
+            for key in text.members():
                 if key == "records" and text.peek() == "[":
                     found = True
                     yield from text.items()

@@ -64,7 +64,7 @@ class LineSplitter:
                 bad = getattr(error, "start", 0)
                 decoder.setstate(state)
                 before = carry
-                with suppress(UnicodeError):  # UTF-16 without a byte order mark, Punycode: nothing before is text
+                with suppress(UnicodeError):  # some codecs refuse it too, as UTF-16 does without its mark
                     before += decoder.decode(block[: max(0, bad - len(state[0]))])
                 raise self._undecodable(fed - len(state[0]) + bad, before) from error
             fed += len(block)

@@ -57,9 +57,7 @@ class Finalized:
 class BatchStore(Protocol):
     """Keeps batches of records, each whole or not at all."""
 
-    def load(
-        self, source: Source, chunks: Iterable[Sequence[Record]], on_duplicate: OnDuplicate
-    ) -> Loaded:
+    def load(self, source: Source, chunks: Iterable[Sequence[Record]], on_duplicate: OnDuplicate) -> Loaded:
         """Load all `chunks` as one batch in one transaction.
 
         A batch's identity is ``source.uri`` and the hash of its records. One that is loaded but not finalized is

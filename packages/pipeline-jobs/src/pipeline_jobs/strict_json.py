@@ -112,10 +112,14 @@ class JsonStream:
                 if self._ended or len(self._text) - self._at > MAX_VALUE:
                     raise self._bad(error.msg, error.pos) from error
             except _RefusedError as error:
-                raise InputError(error.code, f"{self._file.where}, line {self._line(self._at)}: {error}") from error
+                raise InputError(
+                    error.code, f"{self._file.where}, line {self._line(self._at)}: {error}"
+                ) from error
             except RecursionError as error:
                 line = self._line(self._at)
-                raise InputError("input.nesting", f"{self._file.where}, line {line}: nested too deep") from error
+                raise InputError(
+                    "input.nesting", f"{self._file.where}, line {line}: nested too deep"
+                ) from error
             else:
                 if self._ended or self._text[end : end + 3] not in _MAY_GO_ON:
                     self._at = end
@@ -135,7 +139,7 @@ class JsonStream:
                 return
             self.take(",")
 
-    def keys(self) -> Iterator[str]:
+    def members(self) -> Iterator[str]:
         """Take an object, yielding each key; the caller takes the value that follows it."""
         self.take("{")
         seen: set[str] = set()

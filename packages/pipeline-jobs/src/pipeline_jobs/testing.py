@@ -125,7 +125,9 @@ class JobContract:
         first = job.execute(self.good)
         second = job.execute(self.good)
 
-        assert all(second.counts[name] <= first.counts[name] for name in first.counts if name in second.counts)
+        assert all(
+            second.counts[name] <= first.counts[name] for name in first.counts if name in second.counts
+        )
 
     def test_results_survive_pickling(self) -> None:
         """Whatever happened can be sent to another process."""

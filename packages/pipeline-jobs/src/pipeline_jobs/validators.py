@@ -55,7 +55,7 @@ def batch_id(value: object) -> BatchId:
             raise InputError("input.type", f"expected a batch id, got {_kind(value)}")
     if not 1 <= number <= MAX_INTEGER:
         # Python does not write out an integer of more than 4,300 digits.
-        said = str(number) if number.bit_length() < 100 else f"a number of {number.bit_length()} bits"
+        said = str(number) if abs(number) < 2**100 else f"a number of {number.bit_length()} bits"
         raise InputError("input.id", f"{said} is no batch id; it lies between 1 and 2^63 - 1")
     return BatchId(number)
 
