@@ -3,15 +3,21 @@
 from collections.abc import Callable, Sequence
 
 import click
+
 from pipeline_jobs import OnDuplicate
 from pipeline_orchestration import EngineName, LogLevel, load_pipeline, pipeline_address
 
 from .exits import exit_code
 from .logs import logging_to_stderr
+from .progress import ProgressReport
 from .report import as_json, as_text
 
 
-@click.group(context_settings={"max_content_width": 100})
+@click.group(
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",  # Click would put it in brackets
+    context_settings={"max_content_width": 100},
+)
 @click.option(
     "--log-level",
     type=click.Choice([level.value for level in LogLevel], case_sensitive=False),
@@ -33,6 +39,9 @@ from .report import as_json, as_text
 def cli(context: click.Context, /, **options: str | None) -> None:
     """Run data through a pipeline of jobs: split a file, load its records, finalize the batch."""
     context.obj = options
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(exit_code("usage"))
 
 
 @cli.command("list-jobs")
@@ -50,6 +59,7 @@ def _inputs_and_options(command: Callable[..., None]) -> Callable[..., None]:
     for decorate in (
         click.argument("input_data", nargs=-1, required=True),
         click.option("--json", "as_document", is_flag=True, help="Print the results as one JSON document."),
+        click.option("--no-progress", "silent", is_flag=True, help="Show no progress of jobs that take long."),
         click.option(
             "--busy-timeout", type=float, metavar="S", help="Seconds to wait for a database that is in use."
         ),
@@ -76,6 +86,7 @@ def run(
     start_from: str | None,
     stop_after: str | None,
     as_document: bool,
+    silent: bool,
     **options: object,
 ) -> None:
     """Run the pipeline with flexible start/stop points.
@@ -84,14 +95,14 @@ def run(
     Arguments:
       INPUT_DATA  Input for the starting job (file path, batch ID, etc.)
     """
-    _run(context, input_data, start_from, stop_after, options, as_document=as_document)
+    _run(context, input_data, start_from, stop_after, options, as_document=as_document, silent=silent)
 
 
 @cli.command("run-all")
 @_inputs_and_options
 @click.pass_context
 def run_all(
-    context: click.Context, /, input_data: Sequence[str], as_document: bool, **options: object
+    context: click.Context, /, input_data: Sequence[str], as_document: bool, silent: bool, **options: object
 ) -> None:
     """Run the complete pipeline (A -> B -> C).
 
@@ -99,7 +110,7 @@ def run_all(
     Arguments:
       INPUT_DATA  Input for the first job (file path, etc.)
     """
-    _run(context, input_data, None, None, options, as_document=as_document)
+    _run(context, input_data, None, None, options, as_document=as_document, silent=silent)
 
 
 def _run(
@@ -110,13 +121,16 @@ def _run(
     options: dict[str, object],
     *,
     as_document: bool,
+    silent: bool,
 ) -> None:
-    from pipeline_orchestration import PipelineRunner  # Pydantic takes 0.3 s to import
+    from pipeline_orchestration import PipelineRunner  # noqa: PLC0415  # Pydantic takes 0.3 s to import
 
     options = {**context.obj, **options}
     runner = PipelineRunner(**options)  # type: ignore[arg-type]  # Click has parsed them
-    with logging_to_stderr(runner.config.log_level):
-        results = runner.run_many(inputs, start_from, stop_after)
+    level = runner.config.log_level
+    silent = silent or as_document or level is LogLevel.OFF
+    with logging_to_stderr(level), ProgressReport() as report:
+        results = runner.run_many(inputs, start_from, stop_after, progress=None if silent else report)
     given = {**options, "start_from": start_from, "stop_after": stop_after}
     (as_json if as_document else as_text)(runner, inputs, results, given)
     failed = next((result for result in results if not result.success), None)

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline_jobs import JobResult
 from pipeline_orchestration import PipelineRunner, RunResult
 
 _FOR_GOOD = ("input.", "batch.", "usage.")  # refused again, however often it is run
@@ -26,14 +25,15 @@ def continue_with(
         return None
     if str(result.code).startswith(_FOR_GOOD):
         return None
-    before = result.jobs[-2] if len(result.jobs) > 1 else JobResult("", value)
-    if not isinstance(before.output, str | int | Path):
+    # Where a job could not be built, none has run, however many come before it.
+    ran = len(result.jobs) > 1
+    start_from, target = (result.last.job, result.jobs[-2].output) if ran else (given["start_from"], value)
+    if not isinstance(target, str | int | Path):
         return None
     words = ["pipeline", *_options({name: given.get(name) for name in _GLOBAL}), "run"]
     rest = {name: value for name, value in given.items() if name not in _GLOBAL}
-    words += _options(rest | {"start_from": result.last.job})
-    target = str(before.output)
-    words += ["--", target] if target.startswith("-") else [target]
+    words += _options(rest | {"start_from": start_from})
+    words += ["--", str(target)] if str(target).startswith("-") else [str(target)]
     return " ".join(map(_quoted, words))
 
 

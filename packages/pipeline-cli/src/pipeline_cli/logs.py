@@ -13,7 +13,11 @@ _OURS = ("pipeline_cli", "pipeline_db", "pipeline_jobs", "pipeline_orchestration
 def logging_to_stderr(level: LogLevel) -> Iterator[None]:
     """Print our log lines while the block lasts; how many there are is the runner's business."""
     handler = logging.StreamHandler()
-    detail = "%(asctime)s %(levelname)s %(name)s: %(message)s" if level is LogLevel.DEBUG else "%(levelname)s %(message)s"
+    detail = (
+        "%(asctime)s %(levelname)s %(name)s: %(message)s"
+        if level is LogLevel.DEBUG
+        else "%(levelname)s %(message)s"
+    )
     handler.setFormatter(logging.Formatter(detail))
     loggers = [logging.getLogger(name) for name in _OURS]
     for logger in loggers:

@@ -1,5 +1,6 @@
 """The edge of the process: signals, pipes and unforeseen errors become exit codes and plain words."""
 
+import errno
 import os
 import signal
 import sys
@@ -7,48 +8,74 @@ from types import FrameType, TracebackType
 from typing import NoReturn
 
 import click
-from pipeline_jobs import PipelineError
+
+from pipeline_jobs import OutputError, PipelineError
 from pipeline_orchestration import UsageError
 
 from .commands import cli
-from .exits import exit_code, signalled
+from .exits import SUCCESS, exit_code, signalled
 from .report import print_failure
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main() -> NoReturn:
     """Run the `pipeline` command and exit."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _exit)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _exit)
     # Nothing started from here reports to anybody.
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        # Where one is closed, its number is taken: a file of ours would get it.
+        stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for good
         # What a terminal cannot show is escaped: a file name must not end a run.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper at the edge
+        stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, stream)
     sys.excepthook = _say
-    sys.exit(_main())
+    sys.exit(_ended())
+
+
+def _ended() -> int:
+    """Run the command, and return its exit code even where somebody ends it or takes no more output."""
+    try:
+        code = _main()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        # On a line of its own: a terminal shows ^C.
+        click.echo("\nInterrupted; the same command again goes on.", err=True)
+        return signalled(signal.SIGINT)
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, *_FULL):
+            raise
+        # Python flushes standard output once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:
+            return signalled(signal.SIGPIPE)
+        text = f"standard output: cannot be written: {error.strerror}"
+        print_failure(OutputError("output.failed", text), as_document=False)
+        return exit_code("output")
+    return code
 
 
 def _main() -> int:
     as_document = "--json" in sys.argv
     try:
-        code = cli.main(prog_name="pipeline", standalone_mode=False)
-        sys.stdout.flush()
+        # Not `cli.main`, which ends with 1 of its own accord when the output is closed.
+        with cli.make_context("pipeline", sys.argv[1:]) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.UsageError as error:
-        error.show()
-        if as_document:
-            print_failure(UsageError("usage.option", error.format_message()), as_document=True)
+        if error.ctx:
+            hint = f"Try '{error.ctx.command_path} --help' for help."
+            click.echo(f"{error.ctx.get_usage()}\n{hint}\n", err=True)
+        print_failure(UsageError("usage.option", error.format_message()), as_document=as_document)
         return exit_code("usage")
     except PipelineError as error:
         print_failure(error, as_document=as_document)
         return exit_code(error.code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; the same command again goes on.", err=True)
-        return signalled(signal.SIGINT)
-    except BrokenPipeError:
-        # Python flushes standard output once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return signalled(signal.SIGPIPE)
-    return code if isinstance(code, int) else 0
+    return SUCCESS
 
 
 def _exit(number: int, _frame: FrameType | None) -> NoReturn:
@@ -58,7 +85,7 @@ def _exit(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _say(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Print an error nobody foresaw; Python then exits with 1."""
-    if "DEBUG" in map(str.upper, sys.argv):
+    if any(word.upper() in ("DEBUG", "--LOG-LEVEL=DEBUG") for word in sys.argv):
         sys.__excepthook__(kind, error, traceback)
-    failure = PipelineError(f"internal.{kind.__name__}", f"{kind.__name__}: {error}; --log-level DEBUG shows where")
-    print_failure(failure, as_document="--json" in sys.argv)
+    text = f"{kind.__name__}: {error}; --log-level DEBUG shows where"
+    print_failure(PipelineError(f"internal.{kind.__name__}", text), as_document="--json" in sys.argv)

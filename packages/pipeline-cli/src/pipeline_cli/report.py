@@ -1,11 +1,12 @@
 """Results as a person reads them, and as a program does."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import click
-from pipeline_jobs import JobResult, PipelineError, shown
+
+from pipeline_jobs import BatchId, JobResult, PipelineError, shown
 from pipeline_orchestration import PipelineRunner, RunResult
 
 from .continuing import continue_with
@@ -16,15 +17,15 @@ type Given = Mapping[str, object]
 def as_text(
     runner: PipelineRunner, inputs: Sequence[str], results: Sequence[RunResult], given: Given
 ) -> None:
-    """Print what was done on standard output, and what failed, with what to do about it, on standard error."""
+    """Print what was done on standard output; on standard error what failed, and what to do about it."""
     if len(results) == 1:
         _print_jobs(results[0])
     else:
         _print_runs(results)
     for value, result in zip(inputs, results, strict=True):
         if not result.success:
-            job = f"{result.last.job} " if result.last.job else ""
-            click.echo(f"Error: {job}{result.input}: {shown(result.error or '')} [{result.code}]", err=True)
+            where = " ".join(filter(None, (result.last.job, result.input)))
+            click.echo(f"Error: {where}: {shown(result.error or '')} [{result.code}]", err=True)
             if command := continue_with(runner, result, given, value):
                 click.echo(f"To continue: {command}", err=True)
 
@@ -33,10 +34,12 @@ def _print_jobs(result: RunResult) -> None:
     """One input: a line for each job."""
     done = [job for job in result.jobs if job.success]
     click.echo(result.input)
-    width = max((len(job.job) for job in done), default=0)
-    for job in done:
-        records = f"{job.counts['records']:,} records" if "records" in job.counts else ""
-        click.echo(f"  {job.job:{width}}  {records:>15}  {job.seconds:>7.3f} s  {_outcome(job)}".rstrip())
+    records = [f"{job.counts['records']:,} records" if "records" in job.counts else "" for job in done]
+    name_width = max((len(job.job) for job in done), default=0)
+    width = max([15, *map(len, records)])
+    for job, count in zip(done, records, strict=True):
+        line = f"  {job.job:{name_width}}  {count:>{width}}  {job.seconds:>7.3f} s  {_outcome(job)}"
+        click.echo(line.rstrip())
 
 
 def _print_runs(results: Sequence[RunResult]) -> None:
@@ -53,12 +56,17 @@ def _print_runs(results: Sequence[RunResult]) -> None:
 
 
 def _outcome(job: JobResult[object]) -> str:
-    text = shown(str(job.output)) if isinstance(job.output, Path) else f"batch {job.output}"
-    if not isinstance(job.output, Path | int):
-        return "" if job.output is None else shown(str(job.output))
-    if "duplicate" in job.counts:
-        return f"{text}, which held them already"
-    return f"{text}, left unfinished before" if "resumed" in job.counts else text
+    match job.output:
+        case None:
+            return ""
+        case BatchId() as batch_id if "duplicate" in job.counts:
+            return f"batch {batch_id}, which held them already"
+        case BatchId() as batch_id if "resumed" in job.counts:
+            return f"batch {batch_id}, left unfinished before"
+        case BatchId() as batch_id:
+            return f"batch {batch_id}"
+        case output:
+            return shown(str(output))
 
 
 def as_json(
@@ -86,8 +94,19 @@ def print_failure(error: PipelineError, *, as_document: bool) -> None:
     """Print a failure that came before any run."""
     click.echo(f"Error: {shown(str(error))} [{error.code}]", err=True)
     if as_document:
-        details: dict[str, object] = {"job": None, "code": error.code, "message": str(error), "retriable": error.retriable}
-        document: dict[str, object] = {"success": False, "engine": None, "engine_reason": None, "error": details, "runs": []}
+        details: dict[str, object] = {
+            "job": None,
+            "code": error.code,
+            "message": str(error),
+            "retriable": error.retriable,
+        }
+        document: dict[str, object] = {
+            "success": False,
+            "engine": None,
+            "engine_reason": None,
+            "error": details,
+            "runs": [],
+        }
         click.echo(_json(document))
 
 
@@ -122,7 +141,9 @@ def _error(result: RunResult) -> dict[str, object] | None:
 
 def _plain(output: object) -> object:
     """Return what JSON can hold of an output: numbers as they are, all else as text."""
-    return output if isinstance(output, int | float | None) else shown(str(output))
+    # JSON has no word for what is not finite.
+    number = isinstance(output, int) or (isinstance(output, float) and math.isfinite(output))
+    return output if number or output is None else shown(str(output))
 
 
 def _json(document: object) -> str:

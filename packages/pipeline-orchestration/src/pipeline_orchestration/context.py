@@ -1,5 +1,6 @@
 """What a job factory is given: the folder, the store and the settings of the run."""
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,17 +13,23 @@ if TYPE_CHECKING:
     from .config import PipelineConfig
 
 
+type RunProgress = Callable[[str, str, int, int, int], None]
+"""Told the job, the input, how many bytes of how many are read, and how many records that were."""
+
+
 class RunContext:
     """The surroundings of a run.
 
     Args:
         config: the settings.
         run_id: what the run is called in the database.
+        progress: called now and then by jobs that take long.
     """
 
-    def __init__(self, config: "PipelineConfig", run_id: str) -> None:
+    def __init__(self, config: "PipelineConfig", run_id: str, progress: RunProgress | None = None) -> None:
         self.config = config
         self.run_id = run_id
+        self.progress = progress
 
     @property
     def output_dir(self) -> Path:

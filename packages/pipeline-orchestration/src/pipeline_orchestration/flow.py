@@ -25,7 +25,7 @@ from prefect.states import Failed
 
 from .address import load_pipeline
 from .config import PipelineConfig
-from .context import RunContext
+from .context import RunContext, RunProgress
 from .definition import JobSpec, PipelineDefinition
 from .errors import OrchestrationError
 from .result import RunResult
@@ -94,16 +94,22 @@ class _Here:
     """What a run started in this process hands its flow past Prefect, and is handed back."""
 
     definition: PipelineDefinition
+    progress: RunProgress | None
     results: list[RunResult] = field(default_factory=list)
 
 
 _here: ContextVar[_Here | None] = ContextVar("_here", default=None)
 
 
+def _short(text: str) -> str:
+    """Return the name of an input without the folders it is in."""
+    return label(text).rpartition("/")[2]
+
+
 def _flow_run_name() -> str:
     inputs = flow_run.parameters["inputs"]
     more = f" and {len(inputs) - 1} more" if len(inputs) > 1 else ""
-    return f"{label(inputs[0])}{more}" if inputs else "nothing"
+    return f"{_short(inputs[0])}{more}" if inputs else "nothing"
 
 
 @flow(name="run_pipeline", flow_run_name=_flow_run_name, persist_result=False, retries=0)
@@ -149,8 +155,9 @@ def run_pipeline(
         except JobFailedError as failed:
             return failed.result
 
+    context = RunContext(config, str(flow_run.id), here.progress if here else None)
     results = here.results if here else []
-    for result in run_all(specs, inputs, RunContext(config, str(flow_run.id)), ENGINE, execute):
+    for result in run_all(specs, inputs, context, ENGINE, execute):
         results.append(result)  # one by one, so that what was done is known even if Prefect gives up
     failed = [result for result in results if not result.success]
     if not failed:
@@ -166,13 +173,14 @@ def run_on_prefect(
     start_from: str | None,
     stop_after: str | None,
     config: PipelineConfig,
+    progress: RunProgress | None = None,
 ) -> list[RunResult]:
     """Run inputs as one flow run, and return a result for each.
 
     A definition is handed over in memory; its address is what Prefect is told. Where Prefect gives up, the results
     say so from the input on that it did not come to.
     """
-    here = _Here(definition)
+    here = _Here(definition, progress)
     token = _here.set(here)
     try:
         with _prefect_for_this_process(), _failures_without_traceback():

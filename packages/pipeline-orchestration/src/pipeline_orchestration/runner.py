@@ -15,7 +15,7 @@ from . import local
 from .address import absolute, load_pipeline
 from .choice import EngineChoice, choose
 from .config import PipelineConfig
-from .context import RunContext
+from .context import RunContext, RunProgress
 from .crossing import crossed
 from .definition import PipelineDefinition
 from .logs import at_level
@@ -101,11 +101,22 @@ class PipelineRunner:
         return self.run_many([value], start_from, stop_after)[0]
 
     def run_many(
-        self, values: Iterable[object], start_from: str | None = None, stop_after: str | None = None
+        self,
+        values: Iterable[object],
+        start_from: str | None = None,
+        stop_after: str | None = None,
+        *,
+        progress: RunProgress | None = None,
     ) -> list[RunResult]:
         """Run a range of jobs over several inputs, and return a result for each.
 
         The failure of an input lets the others go on; one of what they share, such as the database, does not.
+
+        Args:
+            values: as for `run`, in any number.
+            start_from: as for `run`.
+            stop_after: as for `run`.
+            progress: called now and then by jobs that take long.
 
         Raises:
             UsageError: as `run`.
@@ -119,7 +130,8 @@ class PipelineRunner:
                     plan.append(stack.enter_context(crossed(value, self.config.output_dir)))
                 except PipelineError as error:
                     plan.append(error)
-            ran = iter(self._run([text for text in plan if isinstance(text, str)], start_from, stop_after))
+            texts = [text for text in plan if isinstance(text, str)]
+            ran = iter(self._run(texts, start_from, stop_after, progress))
             results = [
                 RunResult(MEMORY, "", (JobResult(first, exception=each),)) if isinstance(each, PipelineError) else next(ran)
                 for each in plan
@@ -142,7 +154,9 @@ class PipelineRunner:
         """Run all jobs up to and including one."""
         return self.run(value, stop_after=job)
 
-    def _run(self, inputs: list[str], start_from: str | None, stop_after: str | None) -> list[RunResult]:
+    def _run(
+        self, inputs: list[str], start_from: str | None, stop_after: str | None, progress: RunProgress | None
+    ) -> list[RunResult]:
         try:
             choice = self.engine_choice
         except PipelineError as error:
@@ -154,10 +168,10 @@ class PipelineRunner:
             # Its import sets up logging anew.
             with at_level(self.config.log_level):
                 return run_on_prefect(
-                    self.pipeline, self._address, inputs, start_from, stop_after, self.config
+                    self.pipeline, self._address, inputs, start_from, stop_after, self.config, progress
                 )
         specs = self.pipeline.between(start_from, stop_after)
-        context = RunContext(self.config, str(uuid.uuid4()))
+        context = RunContext(self.config, str(uuid.uuid4()), progress)
         return list(run_all(specs, inputs, context, choice.engine, local.execute))
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from pipeline_jobs import BaseJob, JobResult, shown
@@ -58,7 +59,7 @@ def _run(
     # All jobs are built before the first one runs: what is missing is known before anything is written.
     built: list[tuple[JobSpec, JobResult[BaseJob[Any, Any]]]] = []
     for spec in specs:
-        built.append((spec, _Building(spec).execute(context)))
+        built.append((spec, _Building(spec, name).execute(context)))
         if not built[-1][1].success:
             return RunResult(name, engine, (built[-1][1],))
     value = restored(text)
@@ -84,9 +85,10 @@ def _report(result: JobResult[Any], name: str) -> None:
 class _Building(BaseJob[RunContext, BaseJob[Any, Any]]):
     """Builds a job: what goes wrong in a factory is a result like that of the job itself."""
 
-    def __init__(self, spec: JobSpec) -> None:
+    def __init__(self, spec: JobSpec, run_name: str) -> None:
         self.spec = spec
         self.name = spec.name
+        self.run_name = run_name
 
     def validate_input(self, value: object) -> RunContext:
         if not isinstance(value, RunContext):
@@ -98,4 +100,6 @@ class _Building(BaseJob[RunContext, BaseJob[Any, Any]]):
         if not isinstance(job, BaseJob):
             raise TypeError(f"the factory of job {self.spec.name!r} returned {job!r}, no BaseJob")
         job.name = self.spec.name
+        if value.progress:
+            job.progress = partial(value.progress, self.spec.name, self.run_name)
         return job

@@ -1,0 +1,81 @@
+"""How far a long job has come: a bar on a terminal, a log line now and then elsewhere."""
+
+import logging
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_PATIENCE = 1.0  # seconds a job may take before anything is shown
+_PAUSE = 10.0  # seconds between two log lines
+
+_log = logging.getLogger(__name__)
+
+
+class ProgressReport:
+    """Shows the progress of one job after another, to be used in a ``with`` block.
+
+    Args:
+        bar: whether to draw a bar on standard error; a terminal is needed for it.
+    """
+
+    def __init__(self, *, bar: bool | None = None) -> None:
+        self._draws = sys.stderr.isatty() if bar is None else bar
+        self._current: tuple[str, str] | None = None
+        self._shown_next = 0.0
+        self._bar: tuple[Progress, TaskID] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def __call__(self, job: str, name: str, done: int, total: int, records: int) -> None:
+        """Take note that a job has read so many bytes of so many, which were so many records."""
+        now = time.monotonic()
+        if self._current != (job, name):
+            self._close()
+            self._current = (job, name)
+            self._shown_next = now + _PATIENCE
+        if now < self._shown_next and self._bar is None:
+            return
+        if self._draws:
+            self._draw(f"{job} {name}", done, total, records)
+        else:
+            self._shown_next = now + _PAUSE
+            _log.info("%s %s: %d %% read, %d records", job, name, 100 * done // max(total, 1), records)
+
+    def _draw(self, title: str, done: int, total: int, records: int) -> None:
+        if done >= total:
+            self._close()
+            return
+        if self._bar is None:
+            from rich.console import Console  # 0.1 s to import, for what lasts longer
+            from rich.markup import escape
+            from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+            progress = Progress(
+                "{task.description}",
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                "{task.fields[records]:,} records",
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar = progress, progress.add_task(escape(title), total=total, records=records)
+            progress.start()
+        progress, task = self._bar
+        progress.update(task, completed=done, records=records)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar[0].stop()
+            self._bar = None
