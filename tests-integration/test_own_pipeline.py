@@ -1,0 +1,60 @@
+"""A pipeline of one's own: the example, as a person who knows only the README runs it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline_orchestration import PipelineRunner
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+REFERENCE = f"{EXAMPLES / 'word_count.py'}:pipeline"
+
+
+def test_own_jobs_are_listed(pipeline):
+    """The fourth job stands after the three."""
+    done = pipeline("--pipeline", REFERENCE, "list-jobs")
+
+    assert done.stdout == "Available jobs:\n  1. A\n  2. B\n  3. C\n  4. words\n"
+
+
+def test_own_pipeline_runs_from_the_command_line(pipeline, engine):
+    """What the fourth job returns is shown like any output, on both engines."""
+    done = pipeline("--pipeline", REFERENCE, "--engine", engine, "run-all", str(EXAMPLES / "sample.txt"))
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split(maxsplit=3)[3] == "end 2, hello 1, world 1"
+
+
+def test_own_pipeline_is_found_in_the_current_folder(pipeline, folder):
+    """A module beside the person can be named without its path."""
+    (folder / "mine.py").write_bytes((EXAMPLES / "word_count.py").read_bytes())
+    (folder / "sample.txt").write_text("so so\n", encoding="utf-8")
+
+    done = pipeline("--pipeline", "mine:pipeline", "run", "sample.txt", "--stop-after", "C")
+    words = pipeline("--pipeline", "mine:pipeline", "run", "1", "--start-from", "words")
+
+    assert done.returncode == 0, done.stderr
+    assert "so 2" in words.stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_own_pipeline_runs_from_python():
+    """A definition is handed over by its address, and any of its jobs is started from."""
+    runner = PipelineRunner(pipeline=REFERENCE, engine="local")
+
+    result = runner.run(EXAMPLES / "sample.txt")
+
+    assert ["A", "B", "C", "words"] == runner.available_jobs
+    assert result.output == "end 2, hello 1, world 1"
+    assert result.output == runner.run_single("words", result.batch_id).output
+
+
+def test_example_runs_as_a_program(folder):
+    """The example is a program, too."""
+    (folder / "examples").symlink_to(EXAMPLES)
+
+    done = subprocess.run([sys.executable, "examples/word_count.py"], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "end 2, hello 1, world 1\n"
