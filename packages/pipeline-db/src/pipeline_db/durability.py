@@ -27,21 +27,23 @@ _LOCAL = frozenset(
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
-def journal(sqlite_version: tuple[int, ...], folder: Path) -> Journal:
-    """Return the journal for databases in `folder`: WAL only where the library and the file system allow it."""
+def journal(sqlite_version: tuple[int, ...], path: Path) -> Journal:
+    """Return the journal for the database at `path`: WAL only where library and file system allow it."""
     mended = sqlite_version >= _MENDED_SINCE or any(
         sqlite_version[:2] == release[:2] and sqlite_version >= release for release in _MENDED
     )
-    return WAL if mended and file_system(folder) in _LOCAL else ROLLBACK
+    return WAL if mended and file_system(path) in _LOCAL else ROLLBACK
 
 
-def file_system(folder: Path) -> str | None:
-    """Return the type of the file system a folder is on; None where it cannot be known."""
-    device = folder.stat().st_dev
-    number = f"{os.major(device)}:{os.minor(device)}"
+def file_system(path: Path) -> str | None:
+    """Return the type of the file system that `path` leads to; None where it cannot be known."""
+    device = path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}".encode()
     try:
-        mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        # Split at LF alone: it is escaped in a mount point, other line ends are not.
+        mounts = _MOUNTS.read_bytes().split(b"\n")
     except OSError:
         return None
-    # Fields: mount, parent, major:minor, root, mount point, options, optional fields …, "-", type, source, options
-    return next((line.partition(" - ")[2].split()[0] for line in mounts if line.split()[2] == number), None)
+    # Fields: mount, parent, major:minor, root, mount point, options, optional fields …, "-", type, source, …
+    found = (line.partition(b" - ")[2].split()[0] for line in mounts if line.split()[2:3] == [number])
+    return next((name.decode() for name in found), None)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import peewee
 from peewee import PeeweeException
 from pipeline_jobs import PipelineError, shown
 
@@ -22,6 +23,7 @@ class CorruptError(DatabaseError):
     """A database is damaged; restore it from a backup."""
 
 
+_DRIVER = peewee.sqlite3  # type: ignore[attr-defined]  # pysqlite3, where that one is newer
 _PRIMARY = 0xFF  # SQLite's extended result codes keep the primary one in their lowest byte
 _CODES = {
     sqlite3.SQLITE_PERM: ("database.denied", "access is denied"),
@@ -38,7 +40,7 @@ def reported(path: Path, busy_timeout: float) -> Iterator[None]:
     """Turn what the driver raises within the block into a ``DatabaseError`` that names the file."""
     try:
         yield
-    except (PeeweeException, sqlite3.Error) as error:
+    except (PeeweeException, _DRIVER.Error) as error:
         raise _translated(error, path, busy_timeout) from error
 
 

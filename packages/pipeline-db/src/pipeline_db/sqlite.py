@@ -4,7 +4,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from peewee import SqliteDatabase
@@ -13,6 +13,9 @@ from pipeline_jobs import shown
 from .durability import journal
 from .errors import DatabaseError, reported
 from .schema import migrate, taken
+
+_LONGEST = 2**31 - 1  # milliseconds; SQLite takes a longer timeout for none
+_PAUSE = 0.01  # seconds between two attempts at what SQLite does not wait for
 
 
 class Connection:
@@ -34,8 +37,9 @@ class Connection:
         with self.reported():
             self.database.connect()
             try:
-                with self._waiting():
-                    self.version = taken(self.database, shown(path))
+                # In one transaction: another process may be making the schema just now.
+                with self._waiting(), self.database.atomic():
+                    taken(self.database, shown(path))
             except BaseException:
                 self.database.close()
                 raise
@@ -58,10 +62,8 @@ class Connection:
 
         An error that is not the driver's passes through.
         """
-        mode, synchronous = journal(self.database.server_version, self.path.parent)
+        self._choose_journal()
         with self.reported(), self._waiting():
-            self.database.pragma("journal_mode", mode)
-            self.database.pragma("synchronous", synchronous)
             # A deferred transaction that reads and then writes is refused at once, whatever the timeout.
             self.database.execute_sql("BEGIN IMMEDIATE")
         try:
@@ -81,19 +83,40 @@ class Connection:
             with self.reported():
                 self.database.execute_sql("ROLLBACK")
 
+    def _choose_journal(self) -> None:
+        mode, synchronous = journal(self.database.server_version, self.path)
+        while True:
+            try:
+                with self.reported(), self._waiting():
+                    self.database.pragma("journal_mode", mode)
+                    self.database.pragma("synchronous", synchronous)
+            except DatabaseError as error:
+                # A change to or from WAL that meets another connection is refused at once, timeout or not.
+                if error.code != "database.busy" or not self._left:
+                    raise
+            else:
+                return
+            with self._waiting():
+                time.sleep(_PAUSE)
+
     @property
     def _in_transaction(self) -> bool:
         return bool(self.database.connection().in_transaction)
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
-        """Let the block wait for locks for what is left of the timeout."""
-        self.database.execute_sql(f"PRAGMA busy_timeout = {int(self._left * 1000)}")
+        """Let the block wait for locks for what is left of the timeout.
+
+        Nothing waits outside of such blocks: where a reader keeps SQLite from writing a full cache to
+        the file, each record would wait anew; like this, the cache grows.
+        """
+        self.database.pragma("busy_timeout", int(min(self._left * 1000, _LONGEST)))
         start = time.monotonic()
         try:
             yield
         finally:
             self._left = max(0.0, self._left - (time.monotonic() - start))
+            self.database.pragma("busy_timeout", 0)
 
 
 def check(path: Path, busy_timeout: float) -> None:
@@ -103,7 +126,8 @@ def check(path: Path, busy_timeout: float) -> None:
         DatabaseError: it cannot.
     """
     if exists(path):
-        if not os.access(path, os.W_OK):
+        # The journal is kept beside the file.
+        if not os.access(path, os.W_OK) or not os.access(path.resolve().parent, os.W_OK | os.X_OK):
             raise DatabaseError("database.read_only", f"{shown(path)}: cannot be written; name another with --db-path")
         Connection(path, busy_timeout).database.close()
         return
@@ -124,6 +148,8 @@ def exists(path: Path) -> bool:
         return False
     except OSError as error:
         raise DatabaseError("database.unavailable", f"{shown(path)}: {error.strerror}") from error
+    except ValueError as error:
+        raise DatabaseError("database.unavailable", f"{shown(path)}: no file can have that name") from error
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
         raise DatabaseError("database.not_a_file", f"{shown(path)}: is {kind}; name a file with --db-path")
@@ -131,9 +157,12 @@ def exists(path: Path) -> bool:
 
 
 def create(path: Path) -> None:
-    """Make an empty file, readable by its owner alone, and its folder; a file that is there stays as it is."""
+    """Make an empty file, readable by its owner alone, and its folder; one that is there stays as it is."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        target = path.resolve()  # O_EXCL follows no link, and one may lead to where there is nothing yet
+        # A file that another thread has made meanwhile is not opened: closing it would drop that one's locks.
+        with suppress(FileExistsError):
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise DatabaseError("database.unavailable", f"{shown(path)}: cannot be made: {error.strerror}") from error

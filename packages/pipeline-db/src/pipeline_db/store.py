@@ -98,7 +98,8 @@ class PeeweeStore:
                 count = records.count(connection.database)
             if count != batch.record_count:
                 text = f"batch {batch_id} holds {count} records where {batch.record_count} were loaded"
-                raise BatchError("batch.count_mismatch", f"{text}; load its source again", batch_id=batch_id)
+                text += "; another program changed it, restore a backup"
+                raise BatchError("batch.count_mismatch", text, batch_id=batch_id)
             _update(connection, batch_id, status=FINALIZED, finalized_at=datetime.now(UTC))
         return Finalized(BatchId(batch_id), count)
 

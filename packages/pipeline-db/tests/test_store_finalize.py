@@ -1,0 +1,83 @@
+"""When a batch is complete."""
+
+from datetime import UTC, datetime
+
+import pytest
+from peewee import SqliteDatabase
+
+from pipeline_db import ProcessingBatch
+from pipeline_jobs import BatchError, Finalized, OnDuplicate, Record, Source
+
+A, B = Source("file:///a", "a"), Source("file:///b", "b")
+ONE = [[Record(1, "x"), Record(3, "y")]]
+SKIP = OnDuplicate.SKIP
+
+
+def batch(store, batch_id):
+    """Return a batch as Peewee reads it."""
+    database = SqliteDatabase(str(store.path))
+    with database.connection_context():
+        return ProcessingBatch.select().where(ProcessingBatch.id == batch_id).get(database)
+
+
+def test_finalizing_twice_changes_nothing(store, files):
+    store.load(A, ONE, SKIP)
+    assert Finalized(1, 2) == store.finalize(1)
+    before = files(store.path.parent)
+
+    assert Finalized(1, 2, already=True) == store.finalize(1)
+    assert before == files(store.path.parent)
+
+
+@pytest.mark.parametrize("batch_id", [0, -1, 2, 2**63 - 1])
+def test_an_unknown_batch_raises(store, files, batch_id):
+    store.load(A, ONE, SKIP)
+    before = files(store.path.parent)
+
+    with pytest.raises(BatchError) as caught:
+        store.finalize(batch_id)
+
+    assert ("batch.not_found", f"no batch with id {batch_id} in {store.path}", batch_id) == (
+        caught.value.code,
+        str(caught.value),
+        caught.value.batch_id,
+    )
+    assert before == files(store.path.parent)
+
+
+@pytest.mark.parametrize(
+    ("statement", "count"),
+    [
+        ("DELETE FROM processed_records WHERE batch_id = 1 AND line_number = 3", 1),
+        ("INSERT INTO processed_records VALUES (1, 2, 'z')", 3),
+    ],
+)
+def test_a_batch_that_does_not_add_up_is_not_finalized(store, ask, statement, count):
+    store.load(A, ONE, SKIP)
+    store.load(B, ONE, SKIP)
+    ask(store.path, statement)
+
+    with pytest.raises(BatchError) as caught:
+        store.finalize(1)
+
+    text = f"batch 1 holds {count} records where 2 were loaded; another program changed it, restore a backup"
+    assert ("batch.count_mismatch", text, 1) == (
+        caught.value.code,
+        str(caught.value),
+        caught.value.batch_id,
+    )
+    assert "loaded" == batch(store, 1).status
+    assert Finalized(2, 2) == store.finalize(2)
+
+
+def test_times_are_those_of_the_calls_in_utc(store):
+    before = datetime.now(UTC)
+    store.load(A, ONE, SKIP)
+    between = datetime.now(UTC)
+    store.finalize(1)
+    after = datetime.now(UTC)
+
+    kept = batch(store, 1)
+
+    assert before <= kept.created_at <= between <= kept.finalized_at <= after
+    assert [UTC, UTC] == [kept.created_at.tzinfo, kept.finalized_at.tzinfo]
