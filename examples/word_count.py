@@ -1,6 +1,6 @@
-"""A pipeline with a fourth job: the words of a finalized batch are counted, and the most frequent ones returned.
+"""A pipeline with a fourth job, which counts the words of a finalized batch and returns the most frequent.
 
-    pipeline --pipeline examples/word_count.py:pipeline run-all examples/sample.txt
+pipeline --pipeline examples/word_count.py:pipeline run-all examples/sample.txt
 """
 
 import re

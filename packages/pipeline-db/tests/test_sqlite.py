@@ -48,6 +48,7 @@ NO_DATABASE = "it is no SQLite database; name another with --db-path (file is no
             "database.unavailable",
             "Too many levels of symbolic links",
         ),
+        (lambda path: path.write_text("h"), "database.not_a_database", NO_DATABASE),
         (lambda path: path.write_text("hello\n"), "database.not_a_database", NO_DATABASE),
         (lambda path: path.write_text("hello\n" * 1000), "database.not_a_database", NO_DATABASE),
         (

@@ -20,7 +20,7 @@ ROLLBACK = Journal("DELETE", "EXTRA")
 _MENDED = ((3, 44, 6), (3, 50, 7))  # and what follows in the same line
 _MENDED_SINCE = (3, 51, 3)
 
-# WAL needs memory shared by all who open the file; on any file system not known to be local, that is in doubt.
+# WAL needs memory shared by all who open the file: in doubt on a file system that is not known to be local.
 _LOCAL = frozenset(
     {"apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"}
 )

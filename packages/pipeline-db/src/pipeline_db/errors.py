@@ -1,8 +1,8 @@
 """The errors of a database.
 
-    pipeline_jobs.PipelineError
-    └── DatabaseError        database…   it cannot be used as it is
-        └── CorruptError     corrupt…    it is damaged
+pipeline_jobs.PipelineError
+└── DatabaseError        database…   it cannot be used as it is
+    └── CorruptError     corrupt…    it is damaged
 """
 
 import sqlite3
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import peewee
 from peewee import PeeweeException
+
 from pipeline_jobs import PipelineError, shown
 
 
@@ -31,7 +32,10 @@ _CODES = {
     sqlite3.SQLITE_IOERR: ("database.io", "reading or writing it failed"),
     sqlite3.SQLITE_FULL: ("database.full", "the disk is full"),
     sqlite3.SQLITE_CANTOPEN: ("database.unavailable", "it cannot be opened"),
-    sqlite3.SQLITE_NOTADB: ("database.not_a_database", "it is no SQLite database; name another with --db-path"),
+    sqlite3.SQLITE_NOTADB: (
+        "database.not_a_database",
+        "it is no SQLite database; name another with --db-path",
+    ),
 }
 
 

@@ -23,7 +23,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         )
         """,
         "CREATE INDEX processing_batches_identity ON processing_batches (source, records_sha256)",
-        # Without a rowid, a batch's records lie together in the order of their lines, and need no second index.
+        # Without a rowid, a batch's records lie together in the order of their lines; no index is needed.
         """
         CREATE TABLE processed_records (
             batch_id INTEGER NOT NULL REFERENCES processing_batches (id),
@@ -49,7 +49,7 @@ def taken(database: SqliteDatabase, where: str) -> int:
     """Return how many of the steps a database has taken, 0 for an empty one.
 
     Raises:
-        DatabaseError: ``database.foreign``: it is somebody else's; ``database.newer``: a later release made it.
+        DatabaseError: ``database.foreign``: it is somebody else's; ``database.newer``: of a later release.
     """
     version = int(database.pragma("user_version"))
     if database.pragma("application_id") != APPLICATION_ID:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from peewee import SqliteDatabase
+
 from pipeline_jobs import shown
 
 from .durability import journal
@@ -15,6 +17,7 @@ from .errors import DatabaseError, reported
 from .schema import migrate, taken
 
 _LONGEST = 2**31 - 1  # milliseconds; SQLite takes a longer timeout for none
+_HEADER = 100  # bytes at the start of every SQLite database
 _PAUSE = 0.01  # seconds between two attempts at what SQLite does not wait for
 
 
@@ -44,7 +47,7 @@ class Connection:
                 self.database.close()
                 raise
 
-    def __enter__(self) -> "Connection":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,7 +131,9 @@ def check(path: Path, busy_timeout: float) -> None:
     if exists(path):
         # The journal is kept beside the file.
         if not os.access(path, os.W_OK) or not os.access(path.resolve().parent, os.W_OK | os.X_OK):
-            raise DatabaseError("database.read_only", f"{shown(path)}: cannot be written; name another with --db-path")
+            raise DatabaseError(
+                "database.read_only", f"{shown(path)}: cannot be written; name another with --db-path"
+            )
         Connection(path, busy_timeout).database.close()
         return
     nearest = next(folder for folder in path.parents if folder.exists())
@@ -140,19 +145,25 @@ def exists(path: Path) -> bool:
     """Return whether there is a file at `path`.
 
     Raises:
-        DatabaseError: ``database.not_a_file``: there is something else.
+        DatabaseError: ``database.not_a_file`` or ``database.not_a_database``: there is something else.
     """
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
         raise DatabaseError("database.unavailable", f"{shown(path)}: {error.strerror}") from error
     except ValueError as error:
         raise DatabaseError("database.unavailable", f"{shown(path)}: no file can have that name") from error
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
         raise DatabaseError("database.not_a_file", f"{shown(path)}: is {kind}; name a file with --db-path")
+    if 0 < found.st_size < _HEADER:
+        # SQLite itself takes a file of one byte for empty, and writes over it.
+        text = (
+            f"{shown(path)}: it is no SQLite database; name another with --db-path (file is not a database)"
+        )
+        raise DatabaseError("database.not_a_database", text)
     return True
 
 
@@ -165,4 +176,6 @@ def create(path: Path) -> None:
         with suppress(FileExistsError):
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise DatabaseError("database.unavailable", f"{shown(path)}: cannot be made: {error.strerror}") from error
+        raise DatabaseError(
+            "database.unavailable", f"{shown(path)}: cannot be made: {error.strerror}"
+        ) from error

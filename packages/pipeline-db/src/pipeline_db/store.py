@@ -31,8 +31,8 @@ _INSERT = "INSERT INTO processed_records (batch_id, line_number, content) VALUES
 class PeeweeStore:
     """Keeps batches in a SQLite file, each loaded in one transaction.
 
-    A connection is opened and closed for each call, in the thread that calls, so a store can be shared by threads
-    and sent to other processes.
+    A connection is opened and closed for each call, in the thread that calls, so a store can be shared by
+    threads and sent to other processes.
 
     Args:
         path: the file, made when the first batch is loaded.
@@ -40,7 +40,9 @@ class PeeweeStore:
         run_id: what is noted on batches as the run that loaded them.
     """
 
-    def __init__(self, path: Path | str, *, busy_timeout: float = BUSY_TIMEOUT, run_id: str | None = None) -> None:
+    def __init__(
+        self, path: Path | str, *, busy_timeout: float = BUSY_TIMEOUT, run_id: str | None = None
+    ) -> None:
         self.path = Path(path).absolute()
         self.busy_timeout = busy_timeout
         self.run_id = run_id
@@ -89,7 +91,9 @@ class PeeweeStore:
             raise missing
         with Connection(self.path, self.busy_timeout) as connection, connection.writing():
             with connection.reported():
-                batch = ProcessingBatch.select().where(ProcessingBatch.id == batch_id).first(connection.database)
+                batch = (
+                    ProcessingBatch.select().where(ProcessingBatch.id == batch_id).first(connection.database)
+                )
                 records = ProcessedRecord.select().where(ProcessedRecord.batch == batch_id)
                 if batch is None:
                     raise missing
@@ -132,7 +136,7 @@ def _update(connection: Connection, batch_id: int, **values: object) -> None:
 
 
 def _earlier(connection: Connection, source: Source, records_sha256: str) -> ProcessingBatch | None:
-    """Return the batch that holds the same records of the same source: an unfinished one first, then the newest."""
+    """Return the batch of the same records and source: an unfinished one first, then the newest."""
     query = (
         ProcessingBatch.select()
         .where(ProcessingBatch.source == source.uri, ProcessingBatch.records_sha256 == records_sha256)

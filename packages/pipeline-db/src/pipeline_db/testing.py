@@ -9,5 +9,5 @@ from .store import PeeweeStore
 
 @pytest.fixture
 def store(tmp_path: Path) -> PeeweeStore:
-    """A store in a new database file of the test's own."""
+    """Return a store in a new database file of the test's own."""
     return PeeweeStore(tmp_path / "pipeline.db")

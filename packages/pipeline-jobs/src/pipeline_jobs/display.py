@@ -12,7 +12,6 @@ def shown(text: str | PathLike[str]) -> str:
 def _escaped(character: str) -> str:
     if character.isprintable():
         return character
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8, as os.fsdecode gives it
-        return f"\\x{code - 0xDC00:02x}"
+    if "\udc80" <= character <= "\udcff":  # a byte of a file name that is not UTF-8, as os.fsdecode gives it
+        return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")

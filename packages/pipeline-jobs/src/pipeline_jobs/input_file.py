@@ -24,7 +24,7 @@ _KINDS = {
 
 
 class InputFile:
-    """A regular file opened for reading, to be used in a ``with`` block; what goes wrong is an ``InputError``.
+    """A regular file opened for reading, for a ``with`` block; what goes wrong is an ``InputError``.
 
     Args:
         path: absolute.

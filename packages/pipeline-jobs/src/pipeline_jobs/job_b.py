@@ -28,7 +28,7 @@ class JobB(BaseJob[Path | Data, BatchId]):
         self.on_duplicate = OnDuplicate(on_duplicate)
 
     def validate_input(self, value: object) -> Path | Data:
-        """Return data as it is, or the path of a regular file that can be read; both are checked as they load."""
+        """Return data as it is, or the path of a file that can be read; both are checked as they load."""
         return value if isinstance(value, dict | list) else input_path(value)
 
     def single_job(self, value: Path | Data) -> BatchId:

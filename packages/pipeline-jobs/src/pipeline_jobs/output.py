@@ -65,7 +65,7 @@ class Draft:
         self.temporary, self.stream = _locked(path)
 
     def publish(self, names: Iterable[Path], is_ours: Callable[[Path], bool]) -> Path:
-        """Make the draft durable under the first of `names` that is free, or that `is_ours` allows to replace.
+        """Make the draft durable under the first of `names` that is free, or that `is_ours` lets it replace.
 
         Raises:
             OutputError: ``output.taken``: every name belongs to somebody else.

@@ -1,4 +1,4 @@
-"""Documents read back in a stream: those laid out as ours fast, all others strictly, with the same outcome."""
+"""Documents read back in a stream: our own layout fast, all others strictly, with the same outcome."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Document:
 
     Args:
         source: where the document says they come from; None when it does not say.
-        chunks: the records; iterating raises ``InputError`` where they do not add up, at the latest at the end.
+        chunks: the records; iterating raises ``InputError`` where they do not add up, if only at the end.
     """
 
     source: Source | None
@@ -179,6 +179,6 @@ def _elements(file: InputFile, beside: dict[str, object]) -> Iterator[object]:
 
 
 def _header(values: Mapping[str, object], where: str) -> "Header":
-    from .header import header  # Pydantic takes 0.3 s to import, and our own layout has no need of it
+    from .header import header  # noqa: PLC0415  # Pydantic takes 0.3 s to import; our own layout needs none
 
     return header(values, where)

@@ -33,7 +33,7 @@ def canonical(records: Sequence[Record]) -> bytes:
     return _encoder.encode_lines(records)[:-1].replace(b"\n", b",\n")
 
 
-class Chunk(tuple[Record, ...]):
+class Chunk(tuple[Record, ...]):  # noqa: SLOT001  # a tuple's subclass cannot have slots with anything in them
     """Some successive records of a source, together with their canonical form: whoever needs it has it."""
 
     canonical: bytes

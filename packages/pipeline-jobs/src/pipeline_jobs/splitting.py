@@ -99,10 +99,9 @@ class LineSplitter:
 
     def _undecodable(self, offset: int, before: str) -> InputError:
         line = self.lines + 1 + _plain_ends(before).count("\n")
-        return InputError(
-            "input.undecodable",
-            f"{self.where}, byte {offset}, line {line}: not {self.encoding}; if it is in another encoding, name that one",
-        )
+        place = f"{self.where}, byte {offset}, line {line}"
+        hint = "if it is in another encoding, name that one"
+        return InputError("input.undecodable", f"{place}: not {self.encoding}; {hint}")
 
 
 def _plain_ends(text: str) -> str:

@@ -60,9 +60,9 @@ class BatchStore(Protocol):
     def load(self, source: Source, chunks: Iterable[Sequence[Record]], on_duplicate: OnDuplicate) -> Loaded:
         """Load all `chunks` as one batch in one transaction.
 
-        A batch's identity is ``source.uri`` and the hash of its records. One that is loaded but not finalized is
-        returned as it is; a finalized one is treated as `on_duplicate` says. An error raised by the iterator
-        rolls everything back and passes through.
+        A batch's identity is ``source.uri`` and the hash of its records. One that is loaded but not finalized
+        is returned as it is; a finalized one is treated as `on_duplicate` says. An error raised by the
+        iterator rolls everything back and passes through.
 
         Raises:
             BatchError: ``batch.duplicate``, when `on_duplicate` is ``error``.

@@ -1,7 +1,7 @@
 """JSON from a file, value by value, stricter than ``json``: what could be misread is refused.
 
-Streaming parsers were tried first: ijson's C backend crashes on long numbers, alters lone surrogates and passes
-repeated keys. The scanner of the standard library has none of these faults; this module feeds it.
+Streaming parsers were tried first: ijson's C backend crashes on long numbers, alters lone surrogates and
+passes repeated keys. The scanner of the standard library has none of these faults; this module feeds it.
 """
 
 import codecs

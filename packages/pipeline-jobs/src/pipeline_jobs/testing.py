@@ -1,4 +1,4 @@
-"""What helps to test jobs: a store in memory, a job that fails as told, and a contract every job should keep."""
+"""What helps to test jobs: a store in memory, a job that fails as told, a contract for every job."""
 
 import pickle
 from collections.abc import Iterable, Sequence
