@@ -1,12 +1,18 @@
 """What these tests share: the command as a person has it, in a folder of its own, and a Prefect server."""
 
+import json
+import logging
 import os
+import signal
+import stat
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
 
+from pipeline_cli.main import main
 from pipeline_orchestration import testing
 
 isolated_settings = testing.isolated_settings
@@ -35,8 +41,40 @@ def pipeline(folder):
 
 
 @pytest.fixture(params=["local", "prefect"])
-def engine(request, monkeypatch):
+def engine(request, folder, monkeypatch):
     """Each engine in turn; for Prefect, the environment names a real server."""
     if request.param == "prefect":
         monkeypatch.setenv("PREFECT_API_URL", request.getfixturevalue("prefect_server"))
     return request.param
+
+
+@pytest.fixture
+def document(folder, monkeypatch, capsys):
+    """Runs the command in this process, quick enough for tables; returns its exit code and its document."""
+
+    def run(*words):
+        numbers = (signal.SIGHUP, signal.SIGTERM)
+        handlers = [signal.getsignal(number) for number in numbers]
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:  # noqa: PT012
+            patch.setattr(sys, "argv", ["pipeline", *words])
+            patch.setattr(sys, "excepthook", sys.excepthook)
+            patch.setattr(logging.root.manager, "disable", logging.NOTSET)
+            main()
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+        return ended.value.code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def everything(folder):
+    """Takes stock of the folder: the mode of everything in it, and the bytes of what is a file."""
+
+    def stock():
+        found = {path: path.lstat().st_mode for path in folder.rglob("*")}
+        return {
+            path: (mode, path.read_bytes() if stat.S_ISREG(mode) else None) for path, mode in found.items()
+        }
+
+    return stock

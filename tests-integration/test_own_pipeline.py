@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from pipeline_orchestration import PipelineRunner
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -39,10 +37,9 @@ def test_own_pipeline_is_found_in_the_current_folder(pipeline, folder):
     assert "so 2" in words.stdout
 
 
-@pytest.mark.usefixtures("folder")
-def test_own_pipeline_runs_from_python():
+def test_own_pipeline_runs_from_python(engine):
     """A definition is handed over by its address, and any of its jobs is started from."""
-    runner = PipelineRunner(pipeline=REFERENCE, engine="local")
+    runner = PipelineRunner(pipeline=REFERENCE, engine=engine)
 
     result = runner.run(EXAMPLES / "sample.txt")
 
@@ -55,6 +52,8 @@ def test_example_runs_as_a_program(folder):
     """The example is a program, too."""
     (folder / "examples").symlink_to(EXAMPLES)
 
-    done = subprocess.run([sys.executable, "examples/word_count.py"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "examples/word_count.py"], capture_output=True, text=True, check=True
+    )
 
     assert done.stdout == "end 2, hello 1, world 1\n"

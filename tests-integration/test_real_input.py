@@ -31,10 +31,15 @@ def is_text(file):
 
 def counted(files):
     """Return how many lines of each file are not blank, as awk sees it; files without any are left out."""
-    program = r'{ sub(/\r$/, "") } /[^ \t\f\v]/ { count[FILENAME]++ } END { for (f in count) print count[f], f }'
+    program = (
+        r'{ sub(/\r$/, "") } /[^ \t\f\v]/ { count[FILENAME]++ } END { for (f in count) print count[f], f }'
+    )
     awk = ["awk", program, *map(str, files)]
     printed = subprocess.run(awk, env={"LC_ALL": "C"}, capture_output=True, check=True, text=True).stdout
-    return {Path(name).as_uri(): int(count) for count, name in (line.split(" ", 1) for line in printed.splitlines())}
+    return {
+        Path(name).as_uri(): int(count)
+        for count, name in (line.split(" ", 1) for line in printed.splitlines())
+    }
 
 
 def loaded(database):

@@ -59,7 +59,9 @@ def _inputs_and_options(command: Callable[..., None]) -> Callable[..., None]:
     for decorate in (
         click.argument("input_data", nargs=-1, required=True),
         click.option("--json", "as_document", is_flag=True, help="Print the results as one JSON document."),
-        click.option("--no-progress", "silent", is_flag=True, help="Show no progress of jobs that take long."),
+        click.option(
+            "--no-progress", "silent", is_flag=True, help="Show no progress of jobs that take long."
+        ),
         click.option(
             "--busy-timeout", type=float, metavar="S", help="Seconds to wait for a database that is in use."
         ),

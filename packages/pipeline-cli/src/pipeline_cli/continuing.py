@@ -3,15 +3,19 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline_orchestration import PipelineRunner, RunResult
+from pipeline_orchestration import RunResult
+
+if TYPE_CHECKING:
+    from pipeline_orchestration import PipelineRunner  # Pydantic takes 0.3 s to import
 
 _FOR_GOOD = ("input.", "batch.", "usage.")  # refused again, however often it is run
 _GLOBAL = ("log_level", "output_dir", "db_path", "engine", "pipeline")
 
 
 def continue_with(
-    runner: PipelineRunner, result: RunResult, given: Mapping[str, object], value: str
+    runner: "PipelineRunner", result: RunResult, given: Mapping[str, object], value: str
 ) -> str | None:
     """Return the command that runs what a failure left undone; None where it is the input that has to change.
 

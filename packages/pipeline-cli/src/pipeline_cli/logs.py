@@ -7,11 +7,20 @@ from contextlib import contextmanager
 from pipeline_orchestration import LogLevel
 
 _OURS = ("pipeline_cli", "pipeline_db", "pipeline_jobs", "pipeline_orchestration")
+# Prefect's; at the end of most runs they say that they are not done yet.
+_RESTLESS = ("APILogWorker", "EventsWorker")
 
 
 @contextmanager
 def logging_to_stderr(level: LogLevel) -> Iterator[None]:
-    """Print our log lines while the block lasts; how many there are is the runner's business."""
+    """Print our log lines while the block lasts; how many there are is the runner's business.
+
+    What Prefect logs comes to an end with the process only: where that is too much, it is silenced for good.
+    """
+    for name in _RESTLESS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if level is LogLevel.OFF:
+        logging.disable()
     handler = logging.StreamHandler()
     detail = (
         "%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -56,17 +56,18 @@ class ProgressReport:
             self._close()
             return
         if self._bar is None:
-            from rich.console import Console  # 0.1 s to import, for what lasts longer
-            from rich.markup import escape
-            from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+            # 0.1 s to import, for what lasts longer
+            from rich import progress as rich  # noqa: PLC0415
+            from rich.console import Console  # noqa: PLC0415
+            from rich.markup import escape  # noqa: PLC0415
 
-            progress = Progress(
+            progress = rich.Progress(
                 "{task.description}",
-                BarColumn(),
-                DownloadColumn(),
-                TransferSpeedColumn(),
+                rich.BarColumn(),
+                rich.DownloadColumn(),
+                rich.TransferSpeedColumn(),
                 "{task.fields[records]:,} records",
-                TimeRemainingColumn(),
+                rich.TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
             )

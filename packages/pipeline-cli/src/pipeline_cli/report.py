@@ -3,19 +3,23 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline_jobs import BatchId, JobResult, PipelineError, shown
-from pipeline_orchestration import PipelineRunner, RunResult
+from pipeline_orchestration import RunResult
 
 from .continuing import continue_with
+
+if TYPE_CHECKING:
+    from pipeline_orchestration import PipelineRunner  # Pydantic takes 0.3 s to import
 
 type Given = Mapping[str, object]
 
 
 def as_text(
-    runner: PipelineRunner, inputs: Sequence[str], results: Sequence[RunResult], given: Given
+    runner: "PipelineRunner", inputs: Sequence[str], results: Sequence[RunResult], given: Given
 ) -> None:
     """Print what was done on standard output; on standard error what failed, and what to do about it."""
     if len(results) == 1:
@@ -70,7 +74,7 @@ def _outcome(job: JobResult[object]) -> str:
 
 
 def as_json(
-    runner: PipelineRunner, inputs: Sequence[str], results: Sequence[RunResult], given: Given
+    runner: "PipelineRunner", inputs: Sequence[str], results: Sequence[RunResult], given: Given
 ) -> None:
     """Print one JSON document with everything that is known."""
     choice = runner.engine_choice

@@ -18,11 +18,12 @@ def load_pipeline(address: str) -> PipelineDefinition:
     Raises:
         UsageError: ``usage.pipeline``: there is none.
     """
-    place, colon, attribute = address.rpartition(":")
-    if not colon or not place or not attribute.isidentifier():
-        text = f"{shown(address)!r} is no address of a pipeline; write package.module:attribute or file.py:attribute"
-        raise UsageError("usage.pipeline", text)
-    module = _file(Path(place)) if place.endswith(".py") else _module(place)
+    place, _, attribute = address.rpartition(":")
+    file = place.endswith(".py")
+    if not place or not attribute.isidentifier() or (place.startswith(".") and not file):
+        hint = "write package.module:attribute or file.py:attribute"
+        raise UsageError("usage.pipeline", f"{address!r} is no address of a pipeline; {hint}")
+    module = _file(Path(place)) if file else _module(place)
     found = getattr(module, attribute, None)
     if not isinstance(found, PipelineDefinition):
         text = "is no PipelineDefinition" if hasattr(module, attribute) else "is not there"
@@ -44,9 +45,11 @@ def _module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise UsageError("usage.pipeline", f"{name}: imports {error.name}, which is not installed") from error
-        raise UsageError("usage.pipeline", f"no module {shown(name)!r}, here or installed") from error
-    except ImportError as error:
+            raise UsageError(
+                "usage.pipeline", f"{name}: imports {error.name}, which is not installed"
+            ) from error
+        raise UsageError("usage.pipeline", f"no module {name!r}, here or installed") from error
+    except (ImportError, SyntaxError) as error:
         raise UsageError("usage.pipeline", f"{name}: {error}") from error
 
 

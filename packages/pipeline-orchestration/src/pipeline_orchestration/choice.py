@@ -31,7 +31,9 @@ def choose(asked: EngineName) -> EngineChoice:
     try:
         found = api_url()
     except ValueError as error:
-        raise OrchestrationError("orchestration.settings", f"Prefect's settings cannot be read: {error}") from error
+        raise OrchestrationError(
+            "orchestration.settings", f"Prefect's settings cannot be read: {error}"
+        ) from error
     if found:
         return EngineChoice(EngineName.PREFECT, f"{found.origin} names the API {found.shown}")
     if asked is EngineName.PREFECT:

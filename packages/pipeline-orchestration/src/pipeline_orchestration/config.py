@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pipeline_jobs import OnDuplicate, PipelineError, text_encoding
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline_jobs import OnDuplicate, PipelineError, text_encoding
 
 from .errors import UsageError
 from .names import EngineName, LogLevel
@@ -14,7 +15,10 @@ from .sources import TEXT_PIPELINE, gather
 def _absolute(path: Path) -> Path:
     if "\0" in str(path):
         raise ValueError("a path cannot hold a NUL character")
-    return path.expanduser().absolute()
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:  # as for ~nobody/data
+        raise ValueError(f"there is no home directory {path.parts[0]}") from error
 
 
 def _encoding(name: str) -> str:
@@ -27,14 +31,16 @@ def _encoding(name: str) -> str:
 class PipelineConfig(BaseModel):
     """The settings of a run, made once at the edge and passed down.
 
-    Each can be given as an argument or option, as ``PIPELINE_<NAME>`` in the environment, or in ``pipeline.toml``
-    or under ``[tool.pipeline]`` in ``pyproject.toml`` of the current folder.
+    Each can be given as an argument or option, as ``PIPELINE_<NAME>`` in the environment, or in
+    ``pipeline.toml`` or under ``[tool.pipeline]`` in ``pyproject.toml`` of the current folder.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     output_dir: Annotated[Path, AfterValidator(_absolute)] = Field(Path("data/output"), validate_default=True)
-    db_path: Annotated[Path, AfterValidator(_absolute)] = Field(Path("data/pipeline.db"), validate_default=True)
+    db_path: Annotated[Path, AfterValidator(_absolute)] = Field(
+        Path("data/pipeline.db"), validate_default=True
+    )
     log_level: LogLevel = LogLevel.INFO
     engine: EngineName = EngineName.AUTO
     pipeline: str = TEXT_PIPELINE
@@ -59,4 +65,6 @@ class PipelineConfig(BaseModel):
             place = gathered[name].place
             if first["type"] == "extra_forbidden":
                 message = f"unknown setting; there are {', '.join(cls.model_fields)}"
-            raise UsageError("usage.setting", f"{name} ({place}): {message[0].lower()}{message[1:]}") from error
+            raise UsageError(
+                "usage.setting", f"{name} ({place}): {message[0].lower()}{message[1:]}"
+            ) from error

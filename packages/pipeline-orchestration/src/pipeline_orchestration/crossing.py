@@ -1,9 +1,9 @@
 """Inputs as small, JSON-safe text, the only form in which they reach an engine, and back.
 
-    a path              file:///data/x.txt       no file name can break a run
-    an id, other text   7, customers             as it is
-    a list or dict      json:file:///out/….tmp   kept in a file while the run lasts
-    anything else       json:true
+a path              file:///data/x.txt       no file name can break a run
+an id, other text   7, customers             as it is
+a list or dict      json:file:///out/….tmp   kept in a file while the run lasts
+anything else       json:true
 """
 
 import json
@@ -22,23 +22,21 @@ FILE = "file:///"
 
 @contextmanager
 def crossed(value: object, folder: Path) -> Iterator[str]:
-    """Lend the text that stands for a value; where that needs a file, it is in `folder` and removed afterwards.
+    """Lend the text that stands for a value; a file that this needs is in `folder`, and removed afterwards.
 
     Raises:
         InputError: ``input.type``: the value has no JSON form.
         OutputError: the file could not be written.
     """
-    if isinstance(value, os.PathLike):
-        yield _uri(os.fspath(value))
-    elif isinstance(value, str) and (text := _as_it_is(value)) is not None:
+    if (text := _as_it_is(value)) is not None:
         yield text
+        return
+    data = _json(os.fsdecode(value) if isinstance(value, os.PathLike) else value)
+    if len(data) <= _LONGEST and isinstance(value, str | os.PathLike | int | float | None):
+        yield f"{DATA}{data}"
     else:
-        data = _json(value)
-        if len(data) <= _LONGEST and not isinstance(value, dict | list):
-            yield f"{DATA}{data}"
-        else:
-            with _spooled(data, folder) as path:
-                yield f"{DATA}{_uri(path)}"
+        with _spooled(data, folder) as path:
+            yield f"{DATA}{uri(path)}"
 
 
 def restored(text: str) -> object:
@@ -49,15 +47,22 @@ def restored(text: str) -> object:
     return _path(text) if text.startswith(FILE) else text
 
 
-def _as_it_is(value: str) -> str | None:
-    """Return text that can cross: that of a number, of a path that is there, or any that is short and harmless."""
-    if value.isdecimal():
-        return value if len(value) <= _LONGEST else None
-    with suppress(ValueError):  # a NUL character, which no path has
-        if os.path.lexists(value):
-            return _uri(value)
-    harmless = len(value) <= _LONGEST and value.isprintable() and not value.startswith(DATA)
-    return value if harmless else None
+def uri(path: str | os.PathLike[str] | os.PathLike[bytes]) -> str:
+    """Return the absolute file URI of a path: plain ASCII, whatever its name is made of."""
+    return Path(os.fsdecode(path)).absolute().as_uri()
+
+
+def _as_it_is(value: object) -> str | None:
+    """Return text that can cross: the URI of a path, or text that is short and harmless."""
+    match value:
+        case os.PathLike():
+            with suppress(UnicodeEncodeError):  # a lone surrogate, which no path has, for the job to refuse
+                return uri(value)
+        case str() if not value.isdecimal() and os.path.lexists(value):
+            return uri(value)
+        case str() if len(value) <= _LONGEST and value.isprintable() and not value.startswith(DATA):
+            return value
+    return None
 
 
 def _json(value: object) -> str:
@@ -71,18 +76,16 @@ def _json(value: object) -> str:
 
 @contextmanager
 def _spooled(data: str, folder: Path) -> Iterator[Path]:
-    made = not folder.exists()
-    with draft(folder / "memory.json") as spool:
-        spool.stream.write(data.encode("ascii"))
-        spool.stream.flush()
-        yield spool.temporary
-    if made:
+    missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
+    try:
+        with draft(folder / "memory.json") as spool:
+            spool.stream.write(data.encode("ascii"))
+            spool.stream.flush()
+            yield spool.temporary
+    finally:
         with suppress(OSError):  # somebody wrote to it meanwhile
-            folder.rmdir()
-
-
-def _uri(path: str | Path) -> str:
-    return Path(path).absolute().as_uri()
+            for each in missing:
+                each.rmdir()
 
 
 def _path(uri: str) -> Path:

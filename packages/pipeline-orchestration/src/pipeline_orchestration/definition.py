@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
 from .errors import UsageError
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from pipeline_jobs import BaseJob
 
     from .context import RunContext
+
+_MOST_RETRIES = 50  # Prefect takes no more delays for a task
 
 type JobFactory = Callable[[RunContext], BaseJob[Any, Any]]
 
@@ -63,14 +66,15 @@ class PipelineDefinition:
             retry_delay_seconds: seconds before the first of them, doubled for each further one.
 
         Raises:
-            UsageError: ``usage.job``: the name is empty or taken, or a number is negative.
+            UsageError: ``usage.job``: the name is empty or taken, or a number is out of bounds.
         """
         if not name or not name.isprintable():
             raise UsageError("usage.job", f"{name!r} is no name for a job")
         if name in self._specs:
             raise UsageError("usage.job", f"pipeline {self.name!r} has a job {name!r} already")
-        if retries < 0 or retry_delay_seconds < 0:
-            raise UsageError("usage.job", f"job {name!r}: retries and their delay cannot be negative")
+        if not (0 <= retries <= _MOST_RETRIES and 0 <= retry_delay_seconds < inf):
+            text = f"job {name!r}: retries lie between 0 and {_MOST_RETRIES}, their delay is 0 s or more"
+            raise UsageError("usage.job", text)
         self._specs[name] = JobSpec(name, factory, retries, retry_delay_seconds)
         return self
 

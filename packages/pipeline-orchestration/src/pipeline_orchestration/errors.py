@@ -1,8 +1,8 @@
 """The errors of orchestration.
 
-    pipeline_jobs.PipelineError
-    ├── OrchestrationError   orchestration…   whatever runs the jobs is not there, or gave up
-    └── UsageError           usage…           a call that makes no sense; the only error the runner raises
+pipeline_jobs.PipelineError
+├── OrchestrationError   orchestration…   whatever runs the jobs is not there, or gave up
+└── UsageError           usage…           a call that makes no sense; the only error the runner raises
 """
 
 from pipeline_jobs import PipelineError

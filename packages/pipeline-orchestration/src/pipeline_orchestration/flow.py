@@ -1,6 +1,7 @@
 """The one module that imports Prefect: jobs become tasks, a definition becomes a flow run."""
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -8,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from pipeline_jobs import BaseJob, JobResult
 from prefect import Task, flow
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -22,10 +22,14 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect.states import Failed
+from prefect.utilities.annotations import quote
+
+from pipeline_jobs import BaseJob, JobResult, shown
 
 from .address import load_pipeline
 from .config import PipelineConfig
 from .context import RunContext, RunProgress
+from .crossing import restored, uri
 from .definition import JobSpec, PipelineDefinition
 from .errors import OrchestrationError
 from .result import RunResult
@@ -58,8 +62,8 @@ class JobFailedError(Exception):
 def make_job_task(spec: JobSpec) -> Task[[BaseJob[Any, Any], object, str], JobResult[Any]]:
     """Make the Prefect task of a job.
 
-    The task takes the job as its factory built it, the value it is to work on and the name of its run, and returns
-    the ``JobResult``.
+    The task takes the job as its factory built it, the value it is to work on and the name of its run, and
+    returns the ``JobResult``.
 
     Raises:
         JobFailedError: the job failed.
@@ -94,6 +98,7 @@ class _Here:
     """What a run started in this process hands its flow past Prefect, and is handed back."""
 
     definition: PipelineDefinition
+    config: PipelineConfig
     progress: RunProgress | None
     results: list[RunResult] = field(default_factory=list)
 
@@ -131,19 +136,23 @@ def run_pipeline(
         pipeline: the definition, as `package.module:attribute` or `file.py:attribute`.
         start_from: the first job; that of the definition if left out.
         stop_after: the last job; that of the definition if left out.
-        output_dir: where files are written.
-        db_path: the SQLite database.
+        output_dir: where files are written, as a path or a file URI.
+        db_path: the SQLite database, as a path or a file URI.
         on_duplicate: what to do with records that are there already: `skip`, `load` or `error`.
         encoding: of the input files.
         busy_timeout: seconds to wait for the database.
     """
     here = _here.get()
-    config = PipelineConfig.load(
-        output_dir=output_dir,
-        db_path=db_path,
-        on_duplicate=on_duplicate,
-        encoding=encoding,
-        busy_timeout=busy_timeout,
+    config = (
+        here.config
+        if here
+        else PipelineConfig.load(
+            output_dir=output_dir and restored(output_dir),
+            db_path=db_path and restored(db_path),
+            on_duplicate=on_duplicate,
+            encoding=encoding,
+            busy_timeout=busy_timeout,
+        )
     )
     definition = here.definition if here else load_pipeline(pipeline)
     specs = definition.between(start_from, stop_after)
@@ -151,7 +160,8 @@ def run_pipeline(
 
     def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
         try:
-            return tasks[spec.name](job, value, f"{spec.name} {name.rpartition('/')[2]}")
+            # Quoted: Prefect would look for futures in all of the data, and give up on deep nesting.
+            return tasks[spec.name](job, quote(value), f"{spec.name} {name.rpartition('/')[2]}")
         except JobFailedError as failed:
             return failed.result
 
@@ -177,20 +187,20 @@ def run_on_prefect(
 ) -> list[RunResult]:
     """Run inputs as one flow run, and return a result for each.
 
-    A definition is handed over in memory; its address is what Prefect is told. Where Prefect gives up, the results
-    say so from the input on that it did not come to.
+    Definition and settings are handed over in memory; Prefect is told what its API can take of them. Where
+    Prefect gives up, the results say so from the input on that it did not come to.
     """
-    here = _Here(definition, progress)
+    here = _Here(definition, config, progress)
     token = _here.set(here)
     try:
         with _prefect_for_this_process(), _failures_without_traceback():
             state = run_pipeline(
                 inputs=list(inputs),
-                pipeline=address,
+                pipeline=shown(address),
                 start_from=start_from,
                 stop_after=stop_after,
-                output_dir=str(config.output_dir),
-                db_path=str(config.db_path),
+                output_dir=uri(config.output_dir),
+                db_path=uri(config.db_path),
                 on_duplicate=str(config.on_duplicate),
                 encoding=config.encoding,
                 busy_timeout=config.busy_timeout,
@@ -203,7 +213,9 @@ def run_on_prefect(
         _here.reset(token)
     results = here.results
     if len(results) < len(inputs):
-        text = f"Prefect gave up: {reason.splitlines()[0]}; see that its API can be reached, or use --engine local"
+        # Of an API that refuses, Prefect names the URL with user and password.
+        first = re.sub(r"://\S*@", "://", reason.partition("\n")[0])
+        text = f"Prefect gave up: {first}; see that its API can be reached, or use --engine local"
         failure = OrchestrationError("orchestration.failed", text)
         results.append(RunResult(label(inputs[len(results)]), ENGINE, exception=failure))
     return results + [not_run(text, ENGINE, results[-1]) for text in inputs[len(results) :]]
@@ -211,13 +223,13 @@ def run_on_prefect(
 
 @contextmanager
 def _prefect_for_this_process() -> Iterator[None]:
-    """Set Prefect up for a flow run that begins and ends here, on a server that may have to be started first."""
+    """Set Prefect up for a flow run that begins and ends here, on a server that may have to start first."""
     with temporary_settings(
         {
-            # The engine joins its heartbeat thread for 0.9 s at the end of a run; this process is the heartbeat.
+            # The engine joins its heartbeat thread for 0.9 s at the end; this process is the heartbeat.
             PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
             PREFECT_SERVER_ANALYTICS_ENABLED: False,
-            # The first start of a temporary server runs all of its migrations, for longer than the default 20 s.
+            # The first start of a temporary server runs all of its migrations, which takes more than 20 s.
             PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
             PREFECT_SERVER_LOGGING_LEVEL: "CRITICAL",
         }

@@ -19,11 +19,13 @@ def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> 
     result = job.execute(value)
     if not (spec.retries and result.retriable):
         return result
-    import tenacity  # 0.1 s to import, and seldom needed
+    import tenacity  # noqa: PLC0415  # 0.1 s to import, and seldom needed
 
     def waiting(state: "RetryCallState") -> None:
         last = _outcome(state)
-        _log.warning("%s %s failed and is tried again in %.1f s: %s", spec.name, name, state.upcoming_sleep, last.error)
+        _log.warning(
+            "%s %s failed and is tried again in %.1f s: %s", spec.name, name, state.upcoming_sleep, last.error
+        )
 
     attempts = chain([result], (job.execute(value) for _ in spec.delays))
     retrying = tenacity.Retrying(

@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from pipeline_jobs import JobResult, OnDuplicate, PipelineError, shown
 
 from . import local
@@ -18,10 +20,11 @@ from .config import PipelineConfig
 from .context import RunContext, RunProgress
 from .crossing import crossed
 from .definition import PipelineDefinition
+from .errors import OrchestrationError
 from .logs import at_level
 from .names import EngineName, LogLevel
 from .result import RunResult
-from .sequence import MEMORY, run_all
+from .sequence import MEMORY, not_run, run_all, stops_all
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +32,8 @@ _log = logging.getLogger(__name__)
 class PipelineRunner:
     """Runs the jobs of a pipeline, or any range of them, with settings of its own.
 
-    What is not given comes from the environment, from a settings file or from the defaults, as ``PipelineConfig``
-    says.
+    What is not given comes from the environment, from a settings file or from the defaults, as
+    ``PipelineConfig`` says.
 
     Args:
         output_dir: where files are written.
@@ -123,19 +126,24 @@ class PipelineRunner:
         """
         values = list(values)
         first = self.pipeline.between(start_from, stop_after)[0].name
-        plan: list[str | PipelineError] = []
         with at_level(self.config.log_level), ExitStack() as stack:
+            try:
+                engine = self._ready_engine()
+            except PipelineError as error:
+                return [RunResult(_said(value), self.config.engine, exception=error) for value in values]
+            plan: list[str | RunResult] = []
             for value in values:
                 try:
                     plan.append(stack.enter_context(crossed(value, self.config.output_dir)))
                 except PipelineError as error:
-                    plan.append(error)
+                    refused = RunResult(_said(value), engine, (JobResult(first, exception=error),))
+                    plan.append(refused)
+                    if stops_all(refused):
+                        break
             texts = [text for text in plan if isinstance(text, str)]
-            ran = iter(self._run(texts, start_from, stop_after, progress))
-            results = [
-                RunResult(MEMORY, "", (JobResult(first, exception=each),)) if isinstance(each, PipelineError) else next(ran)
-                for each in plan
-            ]
+            ran = iter(self._run(engine, texts, start_from, stop_after, progress) if texts else ())
+            results = [next(ran) if isinstance(each, str) else each for each in plan]
+            results += [not_run("", engine, results[-1]) for _ in values[len(results) :]]
         return [replace(result, input=_said(value)) for value, result in zip(values, results, strict=True)]
 
     def run_full(self, value: object) -> RunResult:
@@ -154,26 +162,47 @@ class PipelineRunner:
         """Run all jobs up to and including one."""
         return self.run(value, stop_after=job)
 
-    def _run(
-        self, inputs: list[str], start_from: str | None, stop_after: str | None, progress: RunProgress | None
-    ) -> list[RunResult]:
-        try:
-            choice = self.engine_choice
-        except PipelineError as error:
-            return [RunResult("", self.config.engine, exception=error) for _ in inputs]
+    def _ready_engine(self) -> EngineName:
+        """Return the engine, after saying why it is this one and importing what it takes."""
+        choice = self.engine_choice
         _log.info("engine %s: %s", choice.engine, choice.reason)
         if choice.engine is EngineName.PREFECT:
-            from .flow import run_on_prefect  # Prefect takes 2.7 s to import
+            try:
+                from . import flow  # noqa: F401, PLC0415  # Prefect takes 2.7 s to import
+            except ValidationError as error:  # of Prefect's settings, which its import reads
+                first = error.errors(include_url=False, include_input=False)[0]
+                text = ": ".join(["Prefect's settings cannot be used", *map(str, first["loc"]), first["msg"]])
+                raise OrchestrationError("orchestration.settings", text) from error
+        return choice.engine
 
-            # Its import sets up logging anew.
+    def _run(
+        self,
+        engine: EngineName,
+        inputs: list[str],
+        start_from: str | None,
+        stop_after: str | None,
+        progress: RunProgress | None,
+    ) -> list[RunResult]:
+        if engine is EngineName.PREFECT:
+            from .flow import run_on_prefect  # noqa: PLC0415  # see there
+
+            # Its import has set up logging anew.
             with at_level(self.config.log_level):
                 return run_on_prefect(
                     self.pipeline, self._address, inputs, start_from, stop_after, self.config, progress
                 )
         specs = self.pipeline.between(start_from, stop_after)
         context = RunContext(self.config, str(uuid.uuid4()), progress)
-        return list(run_all(specs, inputs, context, choice.engine, local.execute))
+        return list(run_all(specs, inputs, context, engine, local.execute))
 
 
 def _said(value: object) -> str:
-    return shown(str(value)) if isinstance(value, str | int | os.PathLike) else MEMORY
+    match value:
+        case os.PathLike():
+            return shown(os.fsdecode(value))
+        case str():
+            return shown(value)
+        case int() if abs(value) < 2**100:  # Python does not write out one of more than 4,300 digits
+            return str(value)
+        case _:
+            return MEMORY

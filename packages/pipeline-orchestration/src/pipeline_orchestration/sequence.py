@@ -21,7 +21,7 @@ MEMORY = "memory"
 
 _log = logging.getLogger(__name__)
 
-# After a failure of what all inputs share, those that follow would only fail too.
+# The code of a failure of what all inputs share begins with one of these.
 _SHARED = ("output", "database", "corrupt", "orchestration")
 
 
@@ -33,10 +33,15 @@ def run_all(
     for text in inputs:
         if failed is None:
             result = _run(specs, text, context, engine, execute)
-            failed = result if (result.code or "").partition(".")[0] in _SHARED else None
+            failed = result if stops_all(result) else None
         else:
             result = not_run(text, engine, failed)
         yield result
+
+
+def stops_all(result: RunResult) -> bool:
+    """Return whether the inputs after this one would only fail too."""
+    return (result.code or "").partition(".")[0] in _SHARED
 
 
 def not_run(text: str, engine: str, failed: RunResult) -> RunResult:
@@ -49,7 +54,7 @@ def label(text: str) -> str:
     """Return how an input is called when speaking to a person: a path, or the text it is."""
     if text.startswith(f"{DATA}{FILE}"):
         return MEMORY
-    return shown(str(restored(text))) if text.startswith(FILE) else shown(text)
+    return shown(str(restored(text)))
 
 
 def _run(

@@ -26,7 +26,8 @@ class Given(NamedTuple):
 def gather(names: Iterable[str], arguments: Mapping[str, object]) -> dict[str, Given]:
     """Return each setting that is given anywhere, as the place that counts gives it.
 
-    In the environment, only `names` are looked for: others use its prefix too. All that a file holds is returned.
+    In the environment, only `names` are looked for: others use its prefix too. All that a file holds is
+    returned.
 
     Raises:
         UsageError: ``usage.setting``: a file cannot be read.

@@ -1,0 +1,59 @@
+"""Which engine runs, and why."""
+
+import pytest
+
+from pipeline_orchestration import EngineChoice, EngineName, OrchestrationError
+from pipeline_orchestration.choice import choose
+
+LOCAL, PREFECT, AUTO = EngineName.LOCAL, EngineName.PREFECT, EngineName.AUTO
+NAMED = "environment variable PREFECT_API_URL names the API http://127.0.0.1:4200/api"
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (AUTO, EngineChoice(LOCAL, "no Prefect API is configured")),
+        (LOCAL, EngineChoice(LOCAL, "asked for")),
+        (
+            PREFECT,
+            EngineChoice(PREFECT, "asked for; no API is configured, so Prefect starts a temporary server"),
+        ),
+    ],
+)
+def test_without_an_api(asked, expected):
+    assert expected == choose(asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (AUTO, EngineChoice(PREFECT, NAMED)),
+        (LOCAL, EngineChoice(LOCAL, "asked for")),
+        (PREFECT, EngineChoice(PREFECT, NAMED)),
+    ],
+)
+def test_with_an_api(monkeypatch, asked, expected):
+    """The reason is printed, so it must not hold the password."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://me:secret@127.0.0.1:4200/api")
+
+    assert expected == choose(asked)
+
+
+@pytest.mark.parametrize("asked", [AUTO, PREFECT])
+def test_settings_that_prefect_cannot_read_are_an_error(folder, asked):
+    (folder / "prefect.toml").write_text("[api")
+
+    with pytest.raises(OrchestrationError) as caught:
+        choose(asked)
+
+    text = (
+        f"Prefect's settings cannot be read: {folder}/prefect.toml: "
+        "Expected ']' at the end of a table declaration (at end of document)"
+    )
+    assert ("orchestration.settings", text) == (caught.value.code, str(caught.value))
+
+
+def test_the_local_engine_does_not_ask_for_them(folder):
+    (folder / "prefect.toml").write_text("[api")
+
+    assert LOCAL is choose(LOCAL).engine

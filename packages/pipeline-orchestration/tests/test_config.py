@@ -1,0 +1,147 @@
+"""The settings of a run, and what is said of bad ones."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline_jobs import OnDuplicate
+from pipeline_orchestration import EngineName, LogLevel, PipelineConfig, UsageError
+
+ALL = "output_dir, db_path, log_level, engine, pipeline, on_duplicate, encoding, busy_timeout"
+LEVELS = "'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL' or 'OFF'"
+
+
+def test_defaults(folder):
+    assert {
+        "output_dir": folder / "data/output",
+        "db_path": folder / "data/pipeline.db",
+        "log_level": LogLevel.INFO,
+        "engine": EngineName.AUTO,
+        "pipeline": "pipeline_orchestration.text:pipeline",
+        "on_duplicate": OnDuplicate.SKIP,
+        "encoding": "utf-8",
+        "busy_timeout": 30.0,
+    } == PipelineConfig.load().model_dump()
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "own_file", "shared_file", "expected"),
+    [
+        (1, "2", 3, 4, 1.0),
+        (None, "2", 3, 4, 2.0),
+        (None, "", 3, 4, 3.0),
+        (None, None, None, 4, 4.0),
+        (None, None, None, None, 30.0),
+    ],
+)
+def test_argument_before_environment_before_files_before_default(
+    folder, monkeypatch, argument, variable, own_file, shared_file, expected
+):
+    if variable is not None:
+        monkeypatch.setenv("PIPELINE_BUSY_TIMEOUT", variable)
+    if own_file is not None:
+        (folder / "pipeline.toml").write_text(f"busy_timeout = {own_file}")
+    if shared_file is not None:
+        (folder / "pyproject.toml").write_text(f"[tool.pipeline]\nbusy_timeout = {shared_file}")
+
+    assert expected == PipelineConfig.load(busy_timeout=argument).busy_timeout
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("out", "{folder}/out"),
+        (Path("out"), "{folder}/out"),
+        ("~/out", "{home}/out"),
+        ("/out", "/out"),
+        ("", "{folder}"),
+        ("a b\n%?#{x}", "{folder}/a b\n%?#{x}"),
+    ],
+)
+def test_paths_become_absolute(folder, tmp_path, monkeypatch, given, expected):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = PipelineConfig.load(output_dir=given, db_path=given)
+
+    path = Path(expected.replace("{folder}", str(folder)).replace("{home}", str(tmp_path)))
+    assert (path, path) == (config.output_dir, config.db_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("log_level", "LOUD", f"input should be {LEVELS}"),
+        ("engine", "dask", "input should be 'auto', 'local' or 'prefect'"),
+        ("on_duplicate", "replace", "input should be 'skip', 'load' or 'error'"),
+        ("busy_timeout", "soon", "input should be a valid number, unable to parse string as a number"),
+        ("busy_timeout", "-1", "input should be greater than or equal to 0"),
+        ("busy_timeout", "86401", "input should be less than or equal to 86400"),
+        ("busy_timeout", "nan", "input should be a finite number"),
+        ("encoding", "utf-99", "unknown text encoding 'utf-99', try utf-8 or latin-1"),
+        ("output_dir", "~nobody-of-that-name/out", "there is no home directory ~nobody-of-that-name"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_name_and_place(folder, monkeypatch, name, value, message):
+    """Wherever it stands: who reads the message can find the line to change."""
+    places = [("argument", {name: value})]
+    (folder / "pipeline.toml").write_text(f'{name} = "{value}"')
+    places.append(("pipeline.toml", {}))
+    for place, arguments in places:
+        with pytest.raises(UsageError) as caught:
+            PipelineConfig.load(**arguments)
+        assert ("usage.setting", f"{name} ({place}): {message}") == (caught.value.code, str(caught.value))
+
+    monkeypatch.setenv(f"PIPELINE_{name.upper()}", value)
+    with pytest.raises(UsageError) as caught:
+        PipelineConfig.load()
+
+    variable = f"environment variable PIPELINE_{name.upper()}"
+    assert f"{name} ({variable}): {message}" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("output_dir", "a\0b", "a path cannot hold a NUL character"),
+        ("pipeline", 7, "input should be a valid string"),
+        ("engin", "local", f"unknown setting; there are {ALL}"),
+    ],
+)
+def test_a_bad_argument_is_refused(name, value, message):
+    with pytest.raises(UsageError) as caught:
+        PipelineConfig.load(**{name: value})
+
+    assert f"{name} (argument): {message}" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("pipeline.toml", 'engin = "local"'), ("pyproject.toml", '[tool.pipeline]\nengin = "local"')],
+)
+def test_an_unknown_key_in_a_file_is_refused(folder, file, text):
+    (folder / file).write_text(text)
+
+    with pytest.raises(UsageError) as caught:
+        PipelineConfig.load()
+
+    assert f"engin ({file}): unknown setting; there are {ALL}" == str(caught.value)
+
+
+def test_an_unknown_variable_is_somebody_elses(monkeypatch):
+    """The prefix is a common word."""
+    monkeypatch.setenv("PIPELINE_STAGE", "production")
+
+    assert PipelineConfig.load() == PipelineConfig.load()
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValidationError, match="Instance is frozen"):
+        PipelineConfig.load().engine = EngineName.LOCAL
+
+
+def test_a_number_is_no_path(folder):
+    """Pydantic's releases say it each in its own way."""
+    (folder / "pipeline.toml").write_text("db_path = 7")
+
+    with pytest.raises(UsageError, match=r"^db_path \(pipeline.toml\): input is not a valid path"):
+        PipelineConfig.load()

@@ -1,0 +1,43 @@
+"""What a job factory is given."""
+
+import pytest
+
+from pipeline_db import DatabaseError
+from pipeline_jobs import OnDuplicate
+from pipeline_orchestration import PipelineConfig, RunContext
+
+
+def test_settings_are_at_hand(folder):
+    config = PipelineConfig.load(output_dir="out", encoding="latin-1", on_duplicate="load")
+    context = RunContext(config, "run 1")
+
+    assert (folder / "out", "iso8859-1", OnDuplicate.LOAD) == (
+        context.output_dir,
+        context.encoding,
+        context.on_duplicate,
+    )
+    assert (config, "run 1", None) == (context.config, context.run_id, context.progress)
+
+
+def test_the_store_is_made_once_with_the_settings_of_the_run(folder):
+    context = RunContext(PipelineConfig.load(db_path="p.db", busy_timeout=2), "run 1")
+
+    store = context.store
+
+    assert store is context.store
+    assert (folder / "p.db", 2.0, "run 1") == (store.path, store.busy_timeout, store.run_id)
+
+
+def test_nothing_is_made_by_asking(folder):
+    _ = RunContext(PipelineConfig.load(), "run 1").store
+
+    assert [] == list(folder.iterdir())
+
+
+def test_a_database_that_cannot_be_used_is_refused_at_once(folder):
+    (folder / "p.db").write_text("no database")
+
+    with pytest.raises(DatabaseError) as caught:
+        _ = RunContext(PipelineConfig.load(db_path="p.db"), "run 1").store
+
+    assert "database.not_a_database" == caught.value.code

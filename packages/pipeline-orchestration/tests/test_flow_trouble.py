@@ -1,0 +1,118 @@
+"""Prefect out of reach, unwilling, badly set up or not there: each in a process that reads settings afresh."""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+RUN = """
+import logging, sys
+from pipeline_orchestration import PipelineRunner
+
+runner = PipelineRunner(log_level="OFF", engine=sys.argv[1], output_dir="out", db_path="p.db")
+for result in runner.run_many(["sample.txt", "other.txt"]):
+    print(result.engine, result.code, result.error)
+# What Prefect still says when Python ends comes after the run, when levels are put back.
+logging.disable()
+"""
+HINT = "see that its API can be reached, or use --engine local"
+
+
+class Unwilling(BaseHTTPRequestHandler):
+    """Refuses every request."""
+
+    def do_GET(self):
+        self.send_response(401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def unwilling():
+    """Serve refusals, and yield the port."""
+    with HTTPServer(("127.0.0.1", 0), Unwilling) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_an_api_out_of_reach_is_an_error(python, sample, folder, monkeypatch):
+    """Never a silent fallback; the message has the URL without password, and what to do."""
+    with unwilling() as port:
+        pass  # nobody listens there now
+    monkeypatch.setenv("PREFECT_API_URL", f"http://me:secret@127.0.0.1:{port}/api")
+
+    printed, logged = python(RUN, "auto")
+
+    text = f"Prefect gave up: Failed to reach API at http://127.0.0.1:{port}/api/; {HINT}"
+    assert [
+        f"prefect orchestration.failed {text}",
+        f"prefect orchestration.not_run not run after {sample} failed: orchestration.failed",
+    ] == printed.splitlines()
+    assert ("", [sample]) == (logged, [path for path in folder.iterdir() if path.name != ".prefect"])
+
+
+def test_an_api_that_refuses_is_an_error(python, sample, monkeypatch):
+    """Prefect names the URL with user and password; nobody else does."""
+    with unwilling() as port:
+        monkeypatch.setenv("PREFECT_API_URL", f"http://me:secret@127.0.0.1:{port}/api")
+        printed, logged = python(RUN, "auto")
+
+    assert printed.startswith(
+        "prefect orchestration.failed Prefect gave up: Client error '401 Unauthorized' "
+        f"for url 'http://127.0.0.1:{port}/api/admin/version'"
+    )
+    assert printed.splitlines()[0].endswith(HINT)
+    assert "secret" not in printed + logged
+
+
+def test_a_setting_that_prefect_refuses_is_an_error(python, sample, monkeypatch):
+    """Prefect raises at its import, and prints a line of its own on standard error."""
+    monkeypatch.setenv("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "often")
+
+    printed, logged = python(RUN, "prefect")
+
+    line = (
+        "prefect orchestration.settings Prefect's settings cannot be used: "
+        "heartbeat_frequency: Input should be a valid integer, unable to parse string as an integer"
+    )
+    assert [line, line] == printed.splitlines()
+    assert "Traceback" not in logged
+
+
+def test_settings_that_cannot_be_read_are_an_error(python, sample, folder):
+    (folder / "prefect.toml").write_text("[api")
+
+    printed, logged = python(RUN, "auto")
+
+    assert ("", True) == (
+        logged,
+        printed.startswith("auto orchestration.settings Prefect's settings cannot be read: "),
+    )
+
+
+def test_a_temporary_server_does_where_there_is_none(sample, folder):
+    """It says nothing, and is gone afterwards."""
+    (folder / "other.txt").write_text("other")
+    # In a process group of its own: whatever was started and is left is in it.
+    started = subprocess.Popen(
+        [sys.executable, "-c", RUN, "prefect"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    printed, logged = started.communicate()
+
+    assert ("prefect None None\n" * 2, "") == (printed, logged)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(started.pid, 0)

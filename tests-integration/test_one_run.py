@@ -1,0 +1,139 @@
+"""The command on a real server: one command is one flow run, and what Prefect shows is what happened."""
+
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+STALLED = """
+import time
+from pathlib import Path
+from pipeline_jobs import BaseJob, JobA
+from pipeline_orchestration import PipelineDefinition
+
+class Stalled(BaseJob):
+    def validate_input(self, value):
+        return value
+
+    def single_job(self, value):
+        Path("reached").touch()
+        while True:
+            time.sleep(0.01)
+
+pipeline = (
+    PipelineDefinition("stalled")
+    .add_job("A", lambda run: JobA(run.output_dir))
+    .add_job("B", lambda run: Stalled())
+)
+"""
+
+
+class Server:
+    """What a Prefect server tells of its runs."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def ask(self, what, **conditions):
+        answer = httpx.post(f"{self.url}/{what}", json=conditions, timeout=60)
+        return answer.raise_for_status().json()
+
+    @property
+    def count(self):
+        """How many flow runs there were so far."""
+        return self.ask("flow_runs/count")
+
+    @property
+    def last(self):
+        """Name and state of the flow run that was started last, and of its task runs by name."""
+        (run,) = self.ask("flow_runs/filter", sort="START_TIME_DESC", limit=1)
+        tasks = self.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
+        states = sorted((task["name"], task["state_type"]) for task in tasks)
+        return (run["name"], run["state_type"]), states
+
+
+@pytest.fixture
+def server(prefect_server, folder, monkeypatch):
+    """A real one, which the environment names."""
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    return Server(prefect_server)
+
+
+@pytest.fixture
+def sample(folder):
+    """Two files."""
+    Path("one.txt").write_text("1\n2\n", encoding="utf-8")
+    Path("two.txt").write_text("3\n", encoding="utf-8")
+    return folder
+
+
+def test_one_command_is_one_flow_run(pipeline, server, sample):
+    """With a task run for each job and input; the results are those of the local engine."""
+    before = server.count
+
+    done = pipeline("run-all", "one.txt", "two.txt")
+
+    assert (0, before + 1) == (done.returncode, server.count)
+    tasks = [(f"{job} {name}", "COMPLETED") for job in "ABC" for name in ("one.txt", "two.txt")]
+    assert (("one.txt and 1 more", "COMPLETED"), tasks) == server.last
+    local = pipeline("--engine", "local", "--db-path", "x.db", "run-all", "one.txt", "two.txt")
+    assert timeless(local.stdout) == timeless(done.stdout)
+
+
+def timeless(text):
+    return re.sub(r"\d\.\d{3}", "#.###", text)
+
+
+def test_a_failure_is_one_there_too(pipeline, server, sample):
+    """The task and the flow run failed; at OFF the message is all that is said, without a traceback."""
+    (sample / "two.txt").write_bytes(b"\xff")
+
+    done = pipeline("--log-level", "OFF", "run-all", "one.txt", "two.txt")
+
+    tasks = [(f"{job} one.txt", "COMPLETED") for job in "ABC"]
+    tasks.insert(1, ("A two.txt", "FAILED"))
+    assert (("one.txt and 1 more", "FAILED"), tasks) == server.last
+    place = f"{sample}/two.txt, byte 0, line 1: not utf-8"
+    hint = "if it is in another encoding, name that one"
+    assert (3, f"Error: A two.txt: {place}; {hint} [input.undecodable]\n") == (done.returncode, done.stderr)
+
+
+def test_a_signal_is_a_crash_there(server, sample):
+    """Prefect is told, and the command ends as on the local engine."""
+    (sample / "stalled.py").write_text(STALLED, encoding="utf-8")
+    command = ["pipeline", "--pipeline", "stalled.py:pipeline", "run-all", "one.txt"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (sample / "reached").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate()
+
+    assert (143, "") == (process.returncode, out)
+    assert "Traceback" not in err
+    assert (("one.txt", "CRASHED"), [("A one.txt", "COMPLETED"), ("B one.txt", "CRASHED")]) == server.last
+
+
+def test_an_api_that_is_away_is_an_error(pipeline, sample, everything, monkeypatch):
+    """Never a silent fallback; nothing is written, and neither a traceback nor a password is shown."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://me:secret@127.0.0.1:9/api")
+    before = everything()
+
+    done = pipeline("run-all", "one.txt", "two.txt")
+
+    chosen = "environment variable PREFECT_API_URL names the API http://127.0.0.1:9/api"
+    reason = "Prefect gave up: Failed to reach API at http://127.0.0.1:9/api/"
+    hint = "see that its API can be reached, or use --engine local"
+    not_run = f"not run after {sample}/one.txt failed: orchestration.failed"
+    assert [
+        f"INFO engine prefect: {chosen}",
+        f"Error: one.txt: {reason}; {hint} [orchestration.failed]",
+        f"Error: two.txt: {not_run} [orchestration.not_run]",
+    ] == done.stderr.splitlines()
+    assert 8 == done.returncode
+    assert "secret" not in done.stdout
+    assert before == everything()
