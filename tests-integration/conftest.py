@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import sysconfig
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +18,6 @@ isolated_settings = testing.isolated_settings
 prefect_server = testing.prefect_server
 
 SCRIPTS = sysconfig.get_path("scripts")
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture

@@ -92,3 +92,13 @@ def test_debug_shows_where_a_bug_is(buggy, program, level):
     assert done.err.startswith("Traceback (most recent call last):\n")
     assert 'buggy.py", line 2, in first\n' in done.err
     assert done.err.endswith(SAID)
+
+
+def test_an_error_of_the_system_is_no_closed_output(program, folder):
+    """Only what standard output itself may raise is taken for a failure of it."""
+    (folder / "buggy.py").write_text("raise PermissionError(13, 'Permission denied', 'x')", encoding="utf-8")
+
+    done = program("--pipeline", "buggy.py:jobs", "list-jobs")
+
+    said = "PermissionError: [Errno 13] Permission denied: 'x'; --log-level DEBUG shows where"
+    assert (1, f"Error: {said} [internal.PermissionError]\n") == (done.code, done.err)

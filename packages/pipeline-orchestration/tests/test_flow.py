@@ -43,7 +43,7 @@ def seen(prefect_server):
         (flow_run,) = client.read_flow_runs(flow_run_filter=named)
         task_runs = client.read_task_runs(flow_run_filter=named)
         return SimpleNamespace(
-            flow_run=flow_run, task_runs=sorted(task_runs, key=lambda each: each.start_time)
+            flow_run=flow_run, task_runs=sorted(task_runs, key=lambda each: str(each.start_time))
         )
 
     def asked(name, count):
@@ -161,14 +161,32 @@ for spec in text.between():
 def test_the_flow_needs_no_runner(runner, folder, sample, form):
     """A deployment has parameters only: paths or, as those of a run from here, file URIs."""
     (folder / "deployed.py").write_text(MINE)
-    settings = {"pipeline": "deployed.py:pipeline", "output_dir": form("there"), "db_path": form("there.db")}
+    mine = "deployed.py:pipeline"
+    settings = {"output_dir": form("there"), "db_path": form("there.db")}
 
-    done = run_pipeline(inputs=[form(sample)], **settings)
-    again = run_pipeline(inputs=[form(sample), "missing.txt"], **settings, return_state=True)
+    done = run_pipeline(mine, [form(sample)], **settings)
+    again = run_pipeline(mine, [form(sample), "missing.txt"], **settings, return_state=True)
 
     assert [{"input": str(sample), "batch_id": 1}] == done
     assert (folder / "there/sample_processed.json").exists()
     assert "1 of 2 inputs failed; A missing.txt: input.missing" in again.message
+
+
+def test_a_flow_that_a_job_runs_is_another(runner, folder, sample):
+    """What a run hands its own flow does not reach a flow within it."""
+    (folder / "deployed.py").write_text(MINE)
+
+    class Within(FailingJob):
+        def single_job(self, value):
+            return run_pipeline("deployed.py:pipeline", [uri(sample)], stop_after="A", output_dir="within")
+
+    outer = PipelineDefinition("outer").add_job("within", lambda _: Within(ValueError()))
+
+    result = runner(pipeline=outer).run("anything")
+
+    assert result.success, result.error
+    assert ["within"] == [job.job for job in result.jobs]
+    assert (folder / "within/sample_processed.json").exists()
 
 
 def test_a_task_fails_with_the_result_of_its_job(runner):

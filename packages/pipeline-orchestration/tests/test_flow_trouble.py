@@ -1,4 +1,4 @@
-"""Prefect out of reach, unwilling, badly set up or not there: each in a process that reads settings afresh."""
+"""Prefect out of reach, unwilling, badly set up or not there, each in a process of its own."""
 
 import os
 import subprocess

@@ -2,6 +2,7 @@
 
 import math
 import os
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -25,20 +26,30 @@ NAMES = [
 
 
 def test_no_file_name_breaks_a_run(runner, folder, ask):
-    """As a path, as text, relative and as URI it is the same file."""
+    """Given as a path, as text, relative or as URI."""
     paths = [folder / os.fsdecode(name) for name in NAMES]
     for path in paths:
         path.write_text("one")
-    values = [each for path in paths for each in (path, str(path), path.name, path.as_uri())]
+    forms = cycle([Path, str, lambda path: path.name, Path.as_uri])
 
-    results = runner().run_many(values)
+    results = runner().run_many([form(path) for form, path in zip(forms, paths, strict=False)])
 
-    expected = [(batch_id, None) for batch_id in range(1, len(NAMES) + 1) for _ in range(4)]
+    expected = [(batch_id, None) for batch_id in range(1, len(NAMES) + 1)]
     assert expected == [(result.batch_id, result.error) for result in results]
     assert [(path.as_uri(),) for path in paths] == ask(
         "p.db", "SELECT source FROM processing_batches ORDER BY id"
     )
     assert all(result.input.isprintable() for result in results)
+
+
+@pytest.mark.parametrize("name", [b"not \xff\xfe UTF-8.txt", b"new\nline.txt", b"{x}.txt"], ids=ascii)
+def test_every_form_is_the_same_file(runner, folder, name):
+    path = folder / os.fsdecode(name)
+    path.write_text("one")
+
+    results = runner().run_many([path, str(path), path.name, path.as_uri()])
+
+    assert [(1, None)] * 4 == [(result.batch_id, result.error) for result in results]
 
 
 def test_output_and_database_may_have_any_name_too(runner, folder, sample):

@@ -34,7 +34,6 @@ from .definition import JobSpec, PipelineDefinition
 from .errors import OrchestrationError
 from .result import RunResult
 from .sequence import label, not_run, run_all
-from .sources import TEXT_PIPELINE
 
 ENGINE = "prefect"
 
@@ -119,8 +118,8 @@ def _flow_run_name() -> str:
 
 @flow(name="run_pipeline", flow_run_name=_flow_run_name, persist_result=False, retries=0)
 def run_pipeline(
+    pipeline: str,
     inputs: list[str],
-    pipeline: str = TEXT_PIPELINE,
     start_from: str | None = None,
     stop_after: str | None = None,
     output_dir: str | None = None,
@@ -131,9 +130,11 @@ def run_pipeline(
 ) -> object:
     """Run the jobs of a pipeline over one input or many.
 
+    Every parameter is JSON-safe; what is left out comes from the settings of where the flow runs.
+
     Args:
-        inputs: for the first job of the range: file URIs, paths or batch ids.
         pipeline: the definition, as `package.module:attribute` or `file.py:attribute`.
+        inputs: for the first job of the range: file URIs, paths or batch ids.
         start_from: the first job; that of the definition if left out.
         stop_after: the last job; that of the definition if left out.
         output_dir: where files are written, as a path or a file URI.
@@ -143,6 +144,7 @@ def run_pipeline(
         busy_timeout: seconds to wait for the database.
     """
     here = _here.get()
+    _here.set(None)  # a run that a job starts is not this one
     config = (
         here.config
         if here
@@ -195,8 +197,8 @@ def run_on_prefect(
     try:
         with _prefect_for_this_process(), _failures_without_traceback():
             state = run_pipeline(
-                inputs=list(inputs),
                 pipeline=shown(address),
+                inputs=list(inputs),
                 start_from=start_from,
                 stop_after=stop_after,
                 output_dir=uri(config.output_dir),
