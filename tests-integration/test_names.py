@@ -37,34 +37,24 @@ def records(database):
         return [(unquote_to_bytes(source.removeprefix("file://")), content) for source, content in rows]
 
 
-def test_any_name_is_loaded(pipeline, engine, folder):
+def test_any_name_is_loaded_or_refused(pipeline, engine, folder):
     """In one command: each file by its own name, and nothing on its way to a terminal that moves a cursor."""
+    Path("bad").mkdir()
     for number, name in enumerate(NAMES):
         Path(name).write_text(f"line {number}\n", encoding="utf-8")
+        Path("bad", name).write_bytes(b"\xff")
 
-    done = pipeline("run-all", "--no-progress", "--", *NAMES)
+    done = pipeline("run-all", "--no-progress", "--", *NAMES, *(f"bad/{name}" for name in NAMES), "no\nfile")
 
-    assert done.returncode == 0, done.stderr
     expected = [(os.fsencode(folder / name), f"line {number}") for number, name in enumerate(NAMES)]
+    count = len(NAMES)
     assert expected == records("data/pipeline.db")
-    assert f"{len(NAMES)} inputs: {len(NAMES)} done, 0 failed" == done.stdout.splitlines()[-1]
-    assert (done.stdout + done.stderr).replace("\n", "").isprintable()
+    assert f"{2 * count + 1} inputs: {count} done, {count + 1} failed" == done.stdout.splitlines()[-1]
+    assert count == done.stderr.count("name that one [input.undecodable]\n")
+    assert f"Error: A no\\nfile: {folder}/no\\nfile: no such file [input.missing]" in done.stderr
     assert f"engine {engine}:" in done.stderr
-
-
-def test_any_name_can_fail(pipeline, engine, folder):
-    """What is said of them is escaped too, wherever it is said."""
-    for name in NAMES:
-        Path(name).write_bytes(b"\xff")
-
-    done = pipeline("run-all", "--no-progress", "--", *NAMES, f"none {NAMES[3]}")
-
-    assert done.returncode == 3
-    assert len(NAMES) == done.stderr.count(
-        "byte 0, line 1: not utf-8; if it is in another encoding, name that one ["
-    )
     assert (done.stdout + done.stderr).replace("\n", "").isprintable()
-    assert [] == list(folder.glob("data/**/*.json"))
+    assert 3 == done.returncode
 
 
 def test_files_of_one_stem_keep_their_outputs(engine, folder):

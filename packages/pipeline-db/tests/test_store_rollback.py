@@ -64,6 +64,7 @@ def test_an_error_of_the_iterator_passes_through(store, assert_nothing_left, rec
 
     def chunks():
         yield records
+        yield [Record(10_000, "z")]
         raise error
 
     with pytest.raises(type(error)) as caught:
@@ -72,6 +73,20 @@ def test_an_error_of_the_iterator_passes_through(store, assert_nothing_left, rec
     assert error is caught.value
     assert error.__cause__ is None
     assert_nothing_left()
+
+
+def test_what_is_refused_with_its_first_chunk_makes_no_database(store, files):
+    """Most documents are one chunk: one that does not add up leaves the folder as it was."""
+    before = files(store.path.parent)
+
+    def chunks():
+        yield SMALL
+        raise TheirOwnError("x")
+
+    with pytest.raises(TheirOwnError):
+        store.load(A, chunks(), SKIP)
+
+    assert before == files(store.path.parent)
 
 
 TABLE = "processed_records"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
 
 from pipeline_jobs import (
@@ -62,12 +63,15 @@ class PeeweeStore:
             BatchError: ``batch.duplicate``, when `on_duplicate` is ``error``.
             DatabaseError: the database cannot be used.
         """
+        # What is one chunk is read to its end before anything is made: refused, it leaves no trace.
+        chunks = iter(chunks)
+        first = list(islice(chunks, 2))
         if not exists(self.path):
             create(self.path)
         with Connection(self.path, self.busy_timeout) as connection, connection.writing():
             batch_id = _begin(connection, source, self.run_id)
             digest = RecordsDigest()
-            for chunk in chunks:
+            for chunk in chain(first, chunks):
                 _insert(connection, batch_id, chunk)
                 digest.update(chunk)
             earlier = _earlier(connection, source, digest.sha256)
