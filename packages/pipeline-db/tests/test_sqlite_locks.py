@@ -74,10 +74,13 @@ def test_a_lock_that_is_kept_is_an_error(store, other, files, lock, call):
     assert before == files(store.path.parent)
 
 
-def test_another_writer_does_not_keep_a_database_from_being_checked(store, other):
+def test_another_writer_does_not_keep_a_database_from_being_checked(store, other, files):
+    before = files(store.path.parent)
     other.execute("BEGIN IMMEDIATE")
 
     hurried(store).check()
+
+    assert before == files(store.path.parent)
 
 
 @pytest.mark.parametrize("lock", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
