@@ -49,7 +49,7 @@ TABLE = [
         ["run", "x", "--busy-timeout", "-1"],
         "",
         "usage.setting",
-        "busy_timeout (argument): input should be greater than or equal to 0",
+        "busy_timeout (argument): expected between 0 and 86400 seconds, got -1.0",
     ),
     (
         ["run", "x", "--encoding", "klingon"],

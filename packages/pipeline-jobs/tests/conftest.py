@@ -7,7 +7,17 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pipeline_jobs import Chunk, InputError, Record, Source, handwritten, input_file, reading, strict_json
+from pipeline_jobs import (
+    Chunk,
+    InputError,
+    Record,
+    Source,
+    compression,
+    handwritten,
+    input_file,
+    reading,
+    strict_json,
+)
 from pipeline_jobs.document import Writer
 
 # A slow machine is no fault in the code.
@@ -26,7 +36,7 @@ def pieces_of() -> Callable[..., AbstractContextManager[None]]:
     @contextmanager
     def small(block: int, chunk: int = handwritten.CHUNK) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            for module in (input_file, reading, strict_json):
+            for module in (compression, reading, strict_json):
                 patch.setattr(module, "BLOCK", block)
             for module in (handwritten, reading):
                 patch.setattr(module, "CHUNK", chunk)

@@ -81,18 +81,6 @@ def test_read_gives_what_is_asked_for_until_the_end(tmp_path):
         assert b"89" == file.read(4)
 
 
-@pytest.mark.parametrize("size", [1, 3, 10, 100])
-def test_blocks_are_the_whole_file(tmp_path, pieces_of, size):
-    path = tmp_path / "x"
-    path.write_bytes(b"0123456789")
-
-    with InputFile(path) as file, pieces_of(size):
-        blocks = list(file.blocks())
-
-    assert b"0123456789" == b"".join(blocks)
-    assert {size} >= {len(block) for block in blocks[:-1]}
-
-
 def test_a_failing_read_is_an_input_error():
     """Nothing is mapped at the first address, so the kernel refuses the read itself."""
     with InputFile(Path("/proc/self/mem")) as file, pytest.raises(InputError) as caught:

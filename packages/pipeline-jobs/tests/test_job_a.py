@@ -118,12 +118,11 @@ def test_input_that_is_refused_late_leaves_what_was_there(source, out, pieces_of
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(source, out, pieces_of, monkeypatch):
-    def touched(file, blocks=InputFile.blocks):
-        for block in blocks(file):
-            os.utime(source, ns=(1, 1))
-            yield block
+    def touched(file, size, read=InputFile.read):
+        os.utime(source, ns=(1, 1))
+        return read(file, size)
 
-    monkeypatch.setattr(InputFile, "blocks", touched)
+    monkeypatch.setattr(InputFile, "read", touched)
 
     with pieces_of(4):
         result = JobA(out).execute(source)

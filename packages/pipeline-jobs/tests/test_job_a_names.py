@@ -117,7 +117,7 @@ def test_when_both_names_are_taken_nothing_is_written(source, out):
     ("name", "stem"),
     [
         (b"no_suffix", b"no_suffix"),
-        (b"a.tar.gz", b"a.tar"),
+        (b"a.tar.z", b"a.tar"),
         (b".hidden", b".hidden"),
         (b"with space.txt", b"with space"),
         (b"quo'te\".txt", b"quo'te\""),

@@ -1,17 +1,22 @@
 """Pipeline jobs as plain classes: A splits a file into records, B loads them as a batch, C finalizes it."""
 
-from .base import BaseJob, Progress
-from .display import shown
-from .errors import BatchError, InputError, OutputError, PipelineError
-from .job_a import JobA
-from .job_b import JobB
-from .job_c import JobC
-from .output import draft
-from .records import MAX_INTEGER, Chunk, Record, RecordsDigest, Source
-from .result import JobResult
-from .splitting import text_encoding
-from .store import BatchId, BatchStore, Finalized, Loaded, OnDuplicate
-from .validators import batch_id, input_path
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .ahead import mapped_ahead
+    from .base import BaseJob, Progress
+    from .display import shown
+    from .errors import BatchError, InputError, OutputError, PipelineError
+    from .job_a import JobA
+    from .job_b import JobB
+    from .job_c import JobC
+    from .output import draft
+    from .records import MAX_INTEGER, Chunk, Record, RecordsDigest, Source
+    from .result import JobResult
+    from .splitting import text_encoding
+    from .store import BatchId, BatchStore, Finalized, Loaded, OnDuplicate
+    from .validators import batch_id, input_path
 
 __all__ = [
     "MAX_INTEGER",
@@ -37,6 +42,43 @@ __all__ = [
     "batch_id",
     "draft",
     "input_path",
+    "mapped_ahead",
     "shown",
     "text_encoding",
 ]
+
+_MODULES = {
+    "MAX_INTEGER": "records",
+    "BaseJob": "base",
+    "BatchError": "errors",
+    "BatchId": "store",
+    "BatchStore": "store",
+    "Chunk": "records",
+    "Finalized": "store",
+    "InputError": "errors",
+    "JobA": "job_a",
+    "JobB": "job_b",
+    "JobC": "job_c",
+    "JobResult": "result",
+    "Loaded": "store",
+    "OnDuplicate": "store",
+    "OutputError": "errors",
+    "PipelineError": "errors",
+    "Progress": "base",
+    "Record": "records",
+    "RecordsDigest": "records",
+    "Source": "records",
+    "batch_id": "validators",
+    "draft": "output",
+    "input_path": "validators",
+    "mapped_ahead": "ahead",
+    "shown": "display",
+    "text_encoding": "splitting",
+}
+
+
+def __getattr__(name: str) -> object:
+    # On demand: what reads and writes takes 30 ms to import, which `pipeline --help` has no use for.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -54,6 +54,11 @@ class Writer:
         self._room = len(_head(replace(source, size=10**18, sha256="0" * 64)))
         stream.write(b" " * self._room)
 
+    @property
+    def count(self) -> int:
+        """How many records are written."""
+        return self._digest.count
+
     def write(self, chunk: Chunk) -> None:
         """Append records."""
         if self._digest.count:

@@ -3,7 +3,6 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -88,11 +87,6 @@ class InputFile:
     def position(self) -> int:
         """How far it is read, in bytes from the start."""
         return self._stream.tell()
-
-    def blocks(self) -> Iterator[bytes]:
-        """Yield the rest of the file in blocks."""
-        while block := self.read(BLOCK):
-            yield block
 
     def check_unchanged(self) -> None:
         """Make sure that nobody wrote to the file since it was opened.

@@ -1,11 +1,12 @@
 """Job A: a file becomes a JSON document of its records."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from .ahead import ahead
 from .base import BaseJob
+from .compression import content_blocks, content_stem
 from .document import Writer
 from .input_file import InputFile
 from .output import candidates, draft
@@ -19,6 +20,7 @@ class JobA(BaseJob[Path, Path]):
 
     Every line that is not blank is a record. The document appears whole or not at all, as
     ``<output_dir>/<stem>_processed.json``; where that name belongs to another source, a hash is added to it.
+    A file whose name ends in ``.gz``, ``.bz2``, ``.xz`` or ``.zst`` is decompressed as it is read.
 
     Args:
         output_dir: where the document goes; made if it is missing.
@@ -39,37 +41,38 @@ class JobA(BaseJob[Path, Path]):
         """Write the document and return its path."""
         with InputFile(value) as file:
             source = file.source
-            names = candidates(self.output_dir, value.stem, source.uri)
-            original = _Measured(file.blocks())
+            names = candidates(self.output_dir, content_stem(value), source.uri)
+            original = _Measured(file)
             splitter = LineSplitter(file.where, self.encoding)
-            chunks = splitter.chunks(original)
-            # The first records are read before anything is made: input refused at once leaves no trace.
-            first = next(chunks, None)
-            with draft(names[0]) as output:
-                document = Writer(output.stream, source)
-                for chunk in chain([first] if first else [], chunks):
-                    document.write(chunk)
-                    self.progress(original.size, file.size, splitter.records)
-                document.finish(original.size, original.sha256)
-                file.check_unchanged()
-                path = output.publish(names, lambda there: _source_uri(there) == source.uri)
+            with ahead(splitter.chunks(content_blocks(file, original))) as chunks:
+                # The first records are read before anything is made: input refused at once leaves no trace.
+                first = next(chunks, None)
+                with draft(names[0]) as output:
+                    document = Writer(output.stream, source)
+                    for chunk in chain([first] if first else [], chunks):
+                        document.write(chunk)
+                        self.progress(original.size, file.size, document.count)
+                    document.finish(original.size, original.sha256)
+                    file.check_unchanged()
+                    path = output.publish(names, lambda there: _source_uri(there) == source.uri)
         self.counts.update(lines=splitter.lines, records=splitter.records, blank=splitter.blank)
         return path
 
 
-class _Measured(Iterable[bytes]):
-    """Blocks of a file, measured and hashed as they pass."""
+class _Measured:
+    """A file, measured and hashed as it is read."""
 
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = blocks
+    def __init__(self, file: InputFile) -> None:
+        self._file = file
         self._hash = hashlib.sha256()
         self.size = 0
 
-    def __iter__(self) -> Iterator[bytes]:
-        for block in self._blocks:
-            self._hash.update(block)
-            self.size += len(block)
-            yield block
+    def read(self, size: int) -> bytes:
+        """Read up to `size` bytes, none only at the end."""
+        block = self._file.read(size)
+        self._hash.update(block)
+        self.size += len(block)
+        return block
 
     @property
     def sha256(self) -> str:

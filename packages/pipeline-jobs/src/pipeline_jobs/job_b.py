@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from .ahead import ahead
 from .base import BaseJob
 from .input_file import InputFile
 from .reading import Document, read_data, read_file
@@ -46,15 +47,15 @@ class JobB(BaseJob[Path | Data, BatchId]):
 
     def _load(self, document: Document, source: Source, file: InputFile | None = None) -> Loaded:
         """Load a document that is of `source` unless it names another."""
+        with ahead(iter(document.chunks)) as chunks:
+            told = self._told(chunks, file) if file else chunks
+            return self.store.load(document.source or source, told, self.on_duplicate)
 
-        def chunks() -> Iterator[Chunk]:
-            records = 0
-            for chunk in document.chunks:
-                yield chunk
-                records += len(chunk)
-                if file:
-                    self.progress(file.position, file.size, records)
-            if file:
-                file.check_unchanged()
-
-        return self.store.load(document.source or source, chunks(), self.on_duplicate)
+    def _told(self, chunks: Iterator[Chunk], file: InputFile) -> Iterator[Chunk]:
+        """Pass the chunks of a file on, telling how far it is read; at their end it must be as it was."""
+        records = 0
+        for chunk in chunks:
+            yield chunk
+            records += len(chunk)
+            self.progress(file.position, file.size, records)
+        file.check_unchanged()

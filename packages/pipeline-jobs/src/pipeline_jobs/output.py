@@ -5,7 +5,6 @@ import fcntl
 import glob
 import hashlib
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,7 +119,7 @@ def draft(path: Path) -> Iterator[Draft]:
 
 def _locked(path: Path) -> tuple[Path, BinaryIO]:
     while True:
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
         stream = temporary.open("x+b")
         fcntl.flock(stream, fcntl.LOCK_EX)
         if os.fstat(stream.fileno()).st_nlink:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import batched, chain, islice, pairwise
+from itertools import batched, chain, islice
+from operator import lt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from .strict_json import JsonStream
 if TYPE_CHECKING:
     from .header import Header
 
-_DECODER = msgspec.json.Decoder(Record)
+_DECODER = msgspec.json.Decoder(list[Record])
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +130,14 @@ def _bodies(file: InputFile, start: int, end: int) -> Iterator[bytes]:
 def _recognised(body: bytes, last: int) -> Chunk | None:
     """Return the records if `body` is their canonical form, to the byte, and they go on after line `last`."""
     try:
-        records = _DECODER.decode_lines(body.replace(b",\n", b"\n"))
+        records = _DECODER.decode(b"[%b]" % body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     # Equal bytes leave no room for repeated keys, other layouts or numbers written otherwise.
-    if not records or canonical(records) != body or records[0].line_number <= last:
+    if not records or canonical(records) != body:
         return None
-    if any(one.line_number >= other.line_number for one, other in pairwise(records)):
+    numbers = [record.line_number for record in records]
+    if not all(map(lt, [last, *numbers], numbers)):
         return None
     if b"\\u0000" in body and any("\0" in record.content for record in records):
         return None

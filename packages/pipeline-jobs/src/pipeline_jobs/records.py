@@ -29,6 +29,10 @@ def canonical(records: Sequence[Record]) -> bytes:
     """
     if isinstance(records, Chunk):
         return records.canonical
+    return _lines(records)
+
+
+def _lines(records: Sequence[Record]) -> bytes:
     # A raw LF cannot stand inside a JSON string, so each one found is the end of a record.
     return _encoder.encode_lines(records)[:-1].replace(b"\n", b",\n")
 
@@ -40,9 +44,8 @@ class Chunk(tuple[Record, ...]):  # noqa: SLOT001  # a tuple's subclass cannot h
 
     def __new__(cls, records: Iterable[Record], canonical_form: bytes | None = None) -> Self:
         """Keep `records`; their canonical form is made unless it is known already."""
-        plain = tuple(records)
-        chunk = super().__new__(cls, plain)
-        chunk.canonical = canonical(plain) if canonical_form is None else canonical_form
+        chunk = super().__new__(cls, records)
+        chunk.canonical = _lines(chunk) if canonical_form is None else canonical_form
         return chunk
 
 

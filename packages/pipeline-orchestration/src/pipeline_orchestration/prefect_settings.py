@@ -7,7 +7,6 @@ As in Prefect 3.7 to 3.8, surprises included, the first of these counts: the env
 import json
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -168,10 +167,16 @@ def _dotenv(file: Path) -> Mapping[str, str | None]:
 def _toml(file: Path) -> _Table:
     """Read a TOML file; a missing one is empty."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file}: {error}") from error
+    import tomllib  # noqa: PLC0415  # 3 ms to import, and most folders hold no such file
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{file}: {error}") from error
 
 

@@ -9,8 +9,6 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from pipeline_jobs import JobResult, OnDuplicate, PipelineError, shown
 
 from . import local
@@ -167,6 +165,8 @@ class PipelineRunner:
         choice = self.engine_choice
         _log.info("engine %s: %s", choice.engine, choice.reason)
         if choice.engine is EngineName.PREFECT:
+            from pydantic import ValidationError  # noqa: PLC0415  # 0.1 s to import, and Prefect does it anyway
+
             try:
                 from . import flow  # noqa: F401, PLC0415  # Prefect takes 2.7 s to import
             except ValidationError as error:  # of Prefect's settings, which its import reads

@@ -1,7 +1,6 @@
 """Where settings come from: an argument wins over the environment, that over a file."""
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -51,7 +50,10 @@ def pipeline_address(argument: str | None) -> str:
 
 def _table(path: Path, keys: tuple[str, ...]) -> Mapping[str, object]:
     try:
-        table: object = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        import tomllib  # noqa: PLC0415  # 3 ms to import, and most folders have neither file
+
+        table: object = tomllib.loads(text)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

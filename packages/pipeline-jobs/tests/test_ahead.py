@@ -1,0 +1,128 @@
+"""Items made ahead in a thread: all of them, in order, and nothing left running."""
+
+import threading
+import time
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline_jobs import mapped_ahead
+from pipeline_jobs.ahead import ahead
+
+
+def makers():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(), st.just(()))))
+def test_every_item_comes_in_order(items):
+    """Also those that are false."""
+    with ahead(iter(items)) as made:
+        assert items == list(made)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_two_items_need_no_thread(count):
+    """Most files are one chunk; starting a thread for each of thousands would be felt."""
+    threads = []
+
+    def items():
+        for number in range(count):
+            threads.append(threading.current_thread())
+            yield number
+
+    with ahead(items()) as made:
+        first = list(islice(made, 2))
+        assert [] == makers()
+
+    assert list(range(count)) == first
+    assert {threading.main_thread()} >= set(threads)
+
+
+def test_the_next_item_is_made_while_one_is_used():
+    """What waits for the fourth item here would wait forever if it was made when asked for."""
+    reached = threading.Event()
+
+    def items():
+        yield from range(3)
+        reached.set()
+        yield 3
+
+    with ahead(items()) as made:
+        assert [0, 1, 2] == [next(made), next(made), next(made)]
+        assert reached.wait(timeout=60)
+        assert [3] == list(made)
+
+
+@pytest.mark.parametrize("fine", [0, 1, 2, 5])
+def test_an_error_comes_where_its_item_would(fine):
+    def items():
+        yield from range(fine)
+        raise KeyError(fine)
+
+    seen = []
+    with pytest.raises(KeyError, match=str(fine)), ahead(items()) as made:
+        seen.extend(iter(made.__next__, None))
+
+    assert list(range(fine)) == seen
+    assert [] == makers()
+
+
+def test_nothing_runs_on_after_the_block():
+    """The file that items are read from is closed next; its descriptor may then be another file's."""
+    busy = threading.Lock()
+
+    def items():
+        for number in range(100):
+            with busy:
+                time.sleep(0.01)
+            yield number
+
+    with ahead(items()) as made:
+        assert [0, 1, 2] == list(islice(made, 3))
+
+    assert not busy.locked()
+    assert [] == makers()
+
+
+@given(st.lists(st.integers()))
+def test_what_is_made_of_items_comes_in_order(items):
+    with mapped_ahead(lambda item: [item], iter(items)) as made:
+        assert [[item] for item in items] == list(made)
+
+
+def test_items_are_taken_in_the_callers_thread():
+    """They may come from a connection or a cursor that belongs to it."""
+    takers, makers = [], []
+
+    def items():
+        for number in range(5):
+            takers.append(threading.current_thread())
+            yield number
+
+    def make(number):
+        makers.append(threading.current_thread())
+        return number
+
+    with mapped_ahead(make, items()) as made:
+        assert [0, 1, 2, 3, 4] == list(made)
+
+    here = threading.main_thread()
+    assert [here] * 5 == takers
+    assert [True, True, False, False, False] == [maker is here for maker in makers]
+
+
+@pytest.mark.parametrize("bad", range(5))
+def test_what_cannot_be_made_raises_in_its_turn(bad):
+    seen = []
+
+    with (
+        pytest.raises(ZeroDivisionError),
+        mapped_ahead(lambda item: 1 // (item - bad), iter(range(5))) as made,
+    ):
+        seen.extend(iter(made.__next__, None))
+
+    assert bad == len(seen)
+    assert [] == makers()
