@@ -22,9 +22,8 @@ def digest_of(records):
 
 @pytest.fixture
 def database(tmp_path):
-    database = SqliteDatabase(str(tmp_path / "p.db"))
-    with database.connection_context():
-        yield database
+    with closing(sqlite3.connect(tmp_path / "p.db", isolation_level=None)) as connection:
+        yield connection
 
 
 @pytest.fixture
@@ -94,7 +93,7 @@ FOREIGN = "p.db: a database of another program; name another file with --db-path
 )
 def test_what_is_not_ours_is_refused(database, statements, code, text):
     for statement in statements:
-        database.execute_sql(statement)
+        database.execute(statement)
 
     for act in (taken, migrate):
         with pytest.raises(DatabaseError) as caught:

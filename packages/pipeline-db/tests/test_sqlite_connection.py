@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,22 +61,21 @@ def test_a_database_that_is_being_made_is_not_foreign(tmp_path, monkeypatch):
     taken = sqlite.taken
 
     class Looks:
-        """A database at which somebody else writes after the look at whose it is."""
+        """A connection besides which somebody else writes after the look at whose the database is."""
 
-        def __init__(self, database):
-            self.execute_sql = database.execute_sql
-            self.look = database.pragma
+        def __init__(self, connection):
+            self.look = connection.execute
 
-        def pragma(self, name):
-            value = self.look(name)
-            if name == "application_id":
+        def execute(self, statement):
+            rows = self.look(statement).fetchall()
+            if statement == "PRAGMA application_id":
                 with suppress(DatabaseError):  # it must wait for us, unless it writes to a WAL
                     store.load(A, ONE, OnDuplicate.SKIP)
-            return value
+            return SimpleNamespace(fetchone=lambda: next(iter(rows), None))
 
-    def slowly(database, where):
+    def slowly(connection, where):
         monkeypatch.undo()
-        return taken(Looks(database), where)
+        return taken(Looks(connection), where)
 
     monkeypatch.setattr(sqlite, "taken", slowly)
     with Connection(store.path, 0):

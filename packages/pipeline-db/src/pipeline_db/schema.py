@@ -1,6 +1,6 @@
 """The schema of a database file, as steps from one version to the next; `user_version` counts those taken."""
 
-from peewee import SqliteDatabase
+import sqlite3
 
 from .errors import DatabaseError
 
@@ -45,31 +45,32 @@ STEPS: tuple[tuple[str, ...], ...] = (
 """The statements of each step. A step that was released is never changed; a change is a new step."""
 
 
-def taken(database: SqliteDatabase, where: str) -> int:
+def taken(connection: sqlite3.Connection, where: str) -> int:
     """Return how many of the steps a database has taken, 0 for an empty one.
 
     Raises:
         DatabaseError: ``database.foreign``: it is somebody else's; ``database.newer``: of a later release.
     """
-    version = int(database.pragma("user_version"))
-    if database.pragma("application_id") != APPLICATION_ID:
-        if version or database.execute_sql("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    if application_id != APPLICATION_ID:
+        if version or connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
             text = f"{where}: a database of another program; name another file with --db-path"
             raise DatabaseError("database.foreign", text)
         return 0
     if version > len(STEPS):
         text = f"{where}: has schema version {version}, this program knows {len(STEPS)}; upgrade pipeline-db"
         raise DatabaseError("database.newer", text)
-    return version
+    return int(version)
 
 
-def migrate(database: SqliteDatabase, where: str) -> None:
+def migrate(connection: sqlite3.Connection, where: str) -> None:
     """Take the steps that are missing; to be called in a transaction that holds the write lock."""
-    missing = STEPS[taken(database, where) :]
+    missing = STEPS[taken(connection, where) :]
     if not missing:
         return
     for step in missing:
         for statement in step:
-            database.execute_sql(statement)
-    database.pragma("application_id", APPLICATION_ID)
-    database.pragma("user_version", len(STEPS))
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {len(STEPS)}")

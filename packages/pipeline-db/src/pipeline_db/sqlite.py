@@ -1,6 +1,7 @@
 """SQLite files: how one is made and opened, and how long its locks are waited for."""
 
 import os
+import sqlite3
 import stat
 import time
 from collections.abc import Iterator
@@ -39,10 +40,14 @@ class Connection:
         self.database = SqliteDatabase(str(path), pragmas={"foreign_keys": 1})
         with self.reported():
             self.database.connect()
+            # Peewee's driver; what a connection does for itself is asked of it directly, which takes a fifth.
+            self.driver: sqlite3.Connection = self.database.connection()
             try:
-                # In one transaction: another process may be making the schema just now.
-                with self._waiting(), self.database.atomic():
-                    taken(self.database, shown(path))
+                with self._waiting():
+                    # In one transaction: another process may be making the schema just now.
+                    self.driver.execute("BEGIN")
+                    taken(self.driver, shown(path))
+                    self.driver.execute("COMMIT")
             except BaseException:
                 self.database.close()
                 raise
@@ -59,6 +64,15 @@ class Connection:
         with reported(self.path, self.busy_timeout):
             yield
 
+    def execute(self, statement: str, **values: object) -> sqlite3.Cursor:
+        """Execute one of the `statements` with the values it names.
+
+        Raises:
+            DatabaseError: the driver refuses.
+        """
+        with self.reported():
+            return self.driver.execute(statement, values)
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the write lock for the block, on a schema of this release; commit at its end, or roll back.
@@ -68,31 +82,31 @@ class Connection:
         self._choose_journal()
         with self.reported(), self._waiting():
             # A deferred transaction that reads and then writes is refused at once, whatever the timeout.
-            self.database.execute_sql("BEGIN IMMEDIATE")
+            self.driver.execute("BEGIN IMMEDIATE")
         try:
             with self.reported():
-                migrate(self.database, shown(self.path))
+                migrate(self.driver, shown(self.path))
             yield
-            if self._in_transaction:
+            if self.driver.in_transaction:
                 with self.reported(), self._waiting():
-                    self.database.execute_sql("COMMIT")
+                    self.driver.execute("COMMIT")
         except BaseException:
             self.roll_back()
             raise
 
     def roll_back(self) -> None:
         """Undo what was written since the block of `writing` began, and let go of the lock."""
-        if self._in_transaction:
+        if self.driver.in_transaction:
             with self.reported():
-                self.database.execute_sql("ROLLBACK")
+                self.driver.execute("ROLLBACK")
 
     def _choose_journal(self) -> None:
         mode, synchronous = journal(self.database.server_version, self.path)
         while True:
             try:
                 with self.reported(), self._waiting():
-                    self.database.pragma("journal_mode", mode)
-                    self.database.pragma("synchronous", synchronous)
+                    self.driver.execute(f"PRAGMA journal_mode = {mode}")
+                    self.driver.execute(f"PRAGMA synchronous = {synchronous}")
             except DatabaseError as error:
                 # A change to or from WAL that meets another connection is refused at once, timeout or not.
                 if error.code != "database.busy" or not self._left:
@@ -102,10 +116,6 @@ class Connection:
             with self._waiting():
                 time.sleep(_PAUSE)
 
-    @property
-    def _in_transaction(self) -> bool:
-        return bool(self.database.connection().in_transaction)
-
     @contextmanager
     def _waiting(self) -> Iterator[None]:
         """Let the block wait for locks for what is left of the timeout.
@@ -113,13 +123,13 @@ class Connection:
         Nothing waits outside of such blocks: where a reader keeps SQLite from writing a full cache to
         the file, each record would wait anew; like this, the cache grows.
         """
-        self.database.pragma("busy_timeout", int(min(self._left * 1000, _LONGEST)))
+        self.driver.execute(f"PRAGMA busy_timeout = {int(min(self._left * 1000, _LONGEST))}")
         start = time.monotonic()
         try:
             yield
         finally:
             self._left = max(0.0, self._left - (time.monotonic() - start))
-            self.database.pragma("busy_timeout", 0)
+            self.driver.execute("PRAGMA busy_timeout = 0")
 
 
 def check(path: Path, busy_timeout: float) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline_jobs import (
     BatchError,
@@ -19,14 +20,21 @@ from pipeline_jobs import (
 )
 
 from .inserting import Insertion, insertion
-from .models import ProcessedRecord, ProcessingBatch
+from .models import ProcessingBatch
 from .sqlite import Connection, check, create, exists
+from .statements import (
+    BEGIN_BATCH,
+    COMPLETE_BATCH,
+    COUNT_RECORDS,
+    EARLIER_BATCH,
+    FINALIZE_BATCH,
+    FINALIZED,
+    FIND_BATCH,
+    LOADED,
+)
 
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process's lock, unless told otherwise."""
-
-LOADED = "loaded"
-FINALIZED = "finalized"
 
 
 class PeeweeStore:
@@ -79,12 +87,14 @@ class PeeweeStore:
             with mapped_ahead(prepared, chain(first, chunks)) as insertions:
                 for insert in insertions:
                     with connection.reported():
-                        insert(connection.database.connection())
+                        insert(connection.driver)
             earlier = _earlier(connection, source, digest.sha256)
             if earlier and (earlier.status == LOADED or on_duplicate is not OnDuplicate.LOAD):
                 connection.roll_back()
                 return _served(earlier, source, on_duplicate)
-            _update(connection, batch_id, records_sha256=digest.sha256, record_count=digest.count)
+            connection.execute(
+                COMPLETE_BATCH, id=batch_id, records_sha256=digest.sha256, record_count=digest.count
+            )
         return Loaded(batch_id, digest.count)
 
     def finalize(self, batch_id: int) -> Finalized:
@@ -100,61 +110,64 @@ class PeeweeStore:
         if not exists(self.path):
             raise missing
         with Connection(self.path, self.busy_timeout) as connection, connection.writing():
-            with connection.reported():
-                batch = (
-                    ProcessingBatch.select().where(ProcessingBatch.id == batch_id).first(connection.database)
-                )
-                records = ProcessedRecord.select().where(ProcessedRecord.batch == batch_id)
-                if batch is None:
-                    raise missing
-                if batch.status == FINALIZED:
-                    return Finalized(BatchId(batch_id), batch.record_count, already=True)
-                count = records.count(connection.database)
-            if count != batch.record_count:
-                text = f"batch {batch_id} holds {count} records where {batch.record_count} were loaded"
+            batch = connection.execute(FIND_BATCH, id=batch_id).fetchone()
+            if batch is None:
+                raise missing
+            status, record_count = batch
+            if status == FINALIZED:
+                return Finalized(BatchId(batch_id), record_count, already=True)
+            (count,) = connection.execute(COUNT_RECORDS, id=batch_id).fetchone()
+            if count != record_count:
+                text = f"batch {batch_id} holds {count} records where {record_count} were loaded"
                 text += "; another program changed it, restore a backup"
                 raise BatchError("batch.count_mismatch", text, batch_id=batch_id)
-            _update(connection, batch_id, status=FINALIZED, finalized_at=datetime.now(UTC))
+            connection.execute(FINALIZE_BATCH, id=batch_id, status=FINALIZED, finalized_at=_now())
         return Finalized(BatchId(batch_id), count)
+
+
+class _Earlier(NamedTuple):
+    """A batch of the same records and source."""
+
+    batch_id: int
+    status: str
+    record_count: int
 
 
 def _begin(connection: Connection, source: Source, run_id: str | None) -> BatchId:
     """Insert the row of a batch whose records are not known yet."""
-    row = {
-        "source": source.uri,
-        "source_name": source.name,
-        "records_sha256": "",
-        "record_count": 0,
-        "status": LOADED,
-        "created_at": datetime.now(UTC),
-        "run_id": run_id,
-    }
-    with connection.reported():
-        return BatchId(ProcessingBatch.insert(row).execute(connection.database))
-
-
-def _update(connection: Connection, batch_id: int, **values: object) -> None:
-    with connection.reported():
-        ProcessingBatch.update(values).where(ProcessingBatch.id == batch_id).execute(connection.database)
-
-
-def _earlier(connection: Connection, source: Source, records_sha256: str) -> ProcessingBatch | None:
-    """Return the batch of the same records and source: an unfinished one first, then the newest."""
-    query = (
-        ProcessingBatch.select()
-        .where(ProcessingBatch.source == source.uri, ProcessingBatch.records_sha256 == records_sha256)
-        .order_by(ProcessingBatch.status == FINALIZED, ProcessingBatch.id.desc())
+    inserted = connection.execute(
+        BEGIN_BATCH,
+        source=source.uri,
+        source_name=source.name,
+        records_sha256="",
+        record_count=0,
+        status=LOADED,
+        created_at=_now(),
+        run_id=run_id,
     )
-    with connection.reported():
-        return query.first(connection.database)  # type: ignore[no-any-return]  # Peewee is untyped
+    assert inserted.lastrowid is not None  # noqa: S101  # as after every insert
+    return BatchId(inserted.lastrowid)
 
 
-def _served(earlier: ProcessingBatch, source: Source, on_duplicate: OnDuplicate) -> Loaded:
+def _earlier(connection: Connection, source: Source, records_sha256: str) -> _Earlier | None:
+    """Return the batch of the same records and source: an unfinished one first, then the newest."""
+    found = connection.execute(
+        EARLIER_BATCH, source=source.uri, records_sha256=records_sha256, finalized=FINALIZED
+    ).fetchone()
+    return _Earlier(*found) if found else None
+
+
+def _served(earlier: _Earlier, source: Source, on_duplicate: OnDuplicate) -> Loaded:
     """Return what an earlier batch makes of a load, or raise if that is asked for."""
-    batch_id = BatchId(earlier.id)
+    batch_id = BatchId(earlier.batch_id)
     if earlier.status == LOADED:
         return Loaded(batch_id, earlier.record_count, resumed=True)
     if on_duplicate is OnDuplicate.ERROR:
         text = f"{shown(source.name)}: batch {batch_id} holds these records already"
         raise BatchError("batch.duplicate", text, batch_id=batch_id)
     return Loaded(batch_id, earlier.record_count, duplicate=True)
+
+
+def _now() -> object:
+    """Return the moment as its column stores it."""
+    return ProcessingBatch.created_at.db_value(datetime.now(UTC))

@@ -2,11 +2,13 @@
 
 import errno
 import fcntl
-import glob
 import hashlib
 import os
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +16,7 @@ from .display import shown
 from .errors import OutputError
 
 _SUFFIX = "_processed.json"
+_RANDOM = re.compile(r"[0-9a-f]{8}\.tmp")
 # A file system allows names of 255 bytes; the temporary name is the longest: .<stem>_<8><suffix>.<8>.tmp
 _LONGEST_STEM = 255 - len(f".{'_' + 8 * 'x'}{_SUFFIX}.{8 * 'x'}.tmp")
 
@@ -129,16 +132,27 @@ def _locked(path: Path) -> tuple[Path, BinaryIO]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    for name in path.parent.glob(f".{glob.escape(path.name)}.{8 * '[0-9a-f]'}.tmp"):
-        try:
-            with name.open("rb") as stream:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                name.unlink()
-        except OSError:
-            continue  # somebody's work in progress, gone meanwhile, or not ours to remove
+    start = f".{path.name}."
+    for name in _temporaries(path.parent, int(time.monotonic())):
+        if name.startswith(start) and _RANDOM.fullmatch(name, len(start)):
+            try:
+                with (path.parent / name).open("rb") as stream:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    (path.parent / name).unlink()
+            except OSError:
+                continue  # somebody's work in progress, gone meanwhile, or not ours to remove
+
+
+@lru_cache(maxsize=1)
+def _temporaries(folder: Path, _second: int) -> list[str]:
+    """List the temporary files in a folder, once a second: a run of many files would do it for each."""
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if entry.name.endswith(".tmp")]
 
 
 def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for created in missing:
