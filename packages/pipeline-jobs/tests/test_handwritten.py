@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_jobs import MAX_INTEGER, InputError, Record
+from pipeline_jobs import MAX_INTEGER, InputError, Record, handwritten
 from pipeline_jobs.handwritten import records_in, split
 
 SHAPE = 'x: expected a list of records, or an object with "records"'
@@ -149,3 +149,39 @@ def test_any_other_data_is_no_document(data, got):
         split(data, "x")
 
     assert ("input.shape", f"{SHAPE}, got {got}") == (caught.value.code, str(caught.value))
+
+
+ELEMENT = st.one_of(
+    st.text(max_size=3),
+    st.sampled_from([Colour.RED, "a\0", "\ud800", None, 1.0, True, Record(1, "a")]),
+    st.fixed_dictionaries(
+        {"content": st.sampled_from(["a", "", "\0", Colour.RED, None, 5, "\udfff"])},
+        optional={
+            "line_number": st.sampled_from([1, 2, 3, Number(4), 0, 2**63, MAX_INTEGER, 1.0, True, "1"]),
+            "more": st.just(1),
+        },
+    ),
+)
+
+
+@given(
+    st.one_of(
+        st.lists(ELEMENT),
+        st.lists(st.text(max_size=3)),
+        st.lists(ELEMENT.filter(lambda element: isinstance(element, dict))),
+    )
+)
+def test_what_is_taken_in_one_go_is_what_is_taken_one_by_one(elements):
+    """The fast way may take nothing that the strict one refuses or reads differently."""
+
+    def outcome():
+        try:
+            return [(type(r.content), type(r.line_number), r) for r in taken(elements)]
+        except InputError as error:
+            return error.code, str(error)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handwritten, "_plain_records", lambda *_: None)
+        one_by_one = outcome()
+
+    assert one_by_one == outcome()

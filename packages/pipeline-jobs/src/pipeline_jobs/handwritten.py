@@ -3,7 +3,9 @@
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import batched, pairwise
+from itertools import batched, count, pairwise
+
+import msgspec
 
 from .display import shown
 from .errors import InputError
@@ -25,21 +27,19 @@ def records_in(elements: Iterable[object], where: str) -> Iterator[Chunk]:
         InputError: ``input.shape``, ``input.nul``, ``input.surrogate`` or ``input.repeated_line``.
     """
     numbers = _LineNumbers()
-    position = 0
+    before = 0
     for batch in batched(elements, CHUNK):
-        records = []
-        for element in batch:
-            position += 1
-            record = _record(element, position, where)
-            numbers.add(record.line_number)
-            records.append(record)
+        records = _plain_records(batch, before) or [
+            _record(element, position, where) for position, element in enumerate(batch, before + 1)
+        ]
+        numbers.add([record.line_number for record in records])
         try:
             yield Chunk(records)
         except UnicodeEncodeError as error:
-            before = position - len(records)
             bad = next(n for n, record in enumerate(records, before + 1) if _SURROGATE.search(record.content))
             text = f"{where}, record {bad}: a lone surrogate is no text"
             raise InputError("input.surrogate", text) from error
+        before += len(records)
     if (again := numbers.repeated()) is not None:
         raise InputError("input.repeated_line", f"{where}: line number {again} is given twice")
 
@@ -59,6 +59,22 @@ def split(data: object, where: str) -> tuple[Mapping[str, object], list[object]]
             raise InputError("input.shape", f"{where}: {NO_RECORDS}")
         case _:
             raise InputError("input.shape", f"{where}: {SHAPE}, got {_kind(data)}")
+
+
+def _plain_records(elements: tuple[object, ...], before: int) -> list[Record] | None:
+    """Return the records of elements of one plain type without a fault, in a tenth of the time; else None."""
+    kinds = set(map(type, elements))
+    if kinds == {str}:
+        records = list(map(Record, count(before + 1), elements))  # type: ignore[arg-type]  # they are strings
+    elif kinds == {dict}:
+        try:
+            records = msgspec.convert(elements, list[Record])
+        except msgspec.ValidationError:
+            return None
+    else:
+        return None
+    contents = [record.content for record in records]
+    return records if set(map(type, contents)) == {str} and "\0" not in "".join(contents) else None
 
 
 def _record(element: object, position: int, where: str) -> Record:
@@ -95,13 +111,21 @@ class _LineNumbers:
         self._lasts = array("q")
         self._ordered = True
 
-    def add(self, number: int) -> None:
-        if self._lasts and number == self._lasts[-1] + 1:
-            self._lasts[-1] = number
+    def add(self, numbers: list[int]) -> None:
+        first = numbers[0]
+        if numbers == list(range(first, first + len(numbers))):
+            self._add(first, numbers[-1])
+        else:
+            for number in numbers:
+                self._add(number, number)
+
+    def _add(self, first: int, last: int) -> None:
+        if self._lasts and first == self._lasts[-1] + 1:
+            self._lasts[-1] = last
             return
-        self._ordered = self._ordered and (not self._lasts or number > self._lasts[-1])
-        self._firsts.append(number)
-        self._lasts.append(number)
+        self._ordered = self._ordered and (not self._lasts or first > self._lasts[-1])
+        self._firsts.append(first)
+        self._lasts.append(last)
 
     def repeated(self) -> int | None:
         """Return a number that was added twice, if there is one."""

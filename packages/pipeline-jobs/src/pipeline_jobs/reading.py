@@ -59,8 +59,10 @@ def read_data(data: object, where: str) -> Document:
         InputError: the document is refused.
     """
     beside, elements = split(data, where)
-    header = _header(beside, where)
     chunks = records_in(elements, where)
+    if not beside:
+        return Document(None, chunks)
+    header = _header(beside, where)
     return Document(header.origin, _adding_up(chunks, where, header.record_count, header.records_sha256))
 
 
