@@ -62,9 +62,10 @@ def test_line_numbers_may_come_in_any_order(pairs):
         (range(1, 100_001, 10), 10_000),
         (range(10_000, 0, -1), 10_000),
         (range(MAX_INTEGER - 9_999, MAX_INTEGER + 1), 1),
-        ([], 1),
+        ([MAX_INTEGER], 1),
+        ([], 0),
     ],
-    ids=["dense", "with gaps", "sparse", "backwards", "at the end", "none"],
+    ids=["dense", "with gaps", "sparse", "backwards", "at the end", "one", "none"],
 )
 def test_a_chunk_is_one_statement_unless_it_is_full_of_gaps(numbers, statements):
     """What makes a load fast is that SQLite takes a chunk apart by itself; this number does not vary."""

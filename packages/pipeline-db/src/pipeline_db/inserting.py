@@ -28,15 +28,24 @@ def insertion(batch_id: int, records: Sequence[Record]) -> Insertion:
     """Return what inserts the records of a batch, given a connection: most of the work is done by then."""
     numbers = [record.line_number for record in records]
     contents = [record.content for record in records]
-    first, last = (numbers[0], numbers[-1]) if numbers else (1, 0)
-    if not all(map(lt, numbers, numbers[1:])) or last > min(MAX_INTEGER, first + _SPARSE * len(numbers)):
+    if not _dense(numbers):
         rows = list(zip(repeat(batch_id), numbers, contents))
         return lambda connection: connection.executemany(_ROWS, rows)
-    if last - first < len(numbers):
-        parameters = (batch_id, first, _json(contents))
-        return lambda connection: connection.execute(_LINES, parameters)
-    lines: list[str | bool] = [False] * (last - first + 1)
+    first, lines = numbers[0], numbers[-1] - numbers[0] + 1
+    if lines == len(contents):
+        text = _json(contents)
+        return lambda connection: connection.execute(_LINES, (batch_id, first, text))
+    spread: list[str | bool] = [False] * lines
     for number, content in zip(numbers, contents, strict=True):
-        lines[number - first] = content
-    parameters = (batch_id, first, _json(lines))
-    return lambda connection: connection.execute(_LINES + _BUT_GAPS, parameters)
+        spread[number - first] = content
+    text = _json(spread)
+    return lambda connection: connection.execute(_LINES + _BUT_GAPS, (batch_id, first, text))
+
+
+def _dense(numbers: list[int]) -> bool:
+    """Return whether line numbers grow, with few gaps."""
+    if len(numbers) < 2:  # noqa: PLR2004  # a long line is a chunk by itself, and each copy of it would be felt
+        return False
+    return all(map(lt, numbers, numbers[1:])) and numbers[-1] <= min(
+        MAX_INTEGER, numbers[0] + _SPARSE * len(numbers)
+    )

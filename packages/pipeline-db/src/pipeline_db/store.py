@@ -88,6 +88,7 @@ class PeeweeStore:
                 for insert in insertions:
                     with connection.reported():
                         insert(connection.driver)
+                    del insert  # what it inserted, where a line is long, before the next one comes
             earlier = _earlier(connection, source, digest.sha256)
             if earlier and (earlier.status == LOADED or on_duplicate is not OnDuplicate.LOAD):
                 connection.roll_back()

@@ -1,6 +1,6 @@
 """Work done ahead in a thread, while the caller does what lets other threads run: writing, hashing, SQL."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -10,10 +10,12 @@ _FEW = 2
 
 
 @contextmanager
-def ahead[T](items: Iterator[T]) -> Iterator[Iterator[T]]:
+def ahead[T: Sized](items: Iterator[T]) -> Iterator[Iterator[T]]:
     """Lend an iterator over `items` that makes the next one while one is used.
 
-    What `items` raises is raised where the item is waited for. When the block ends, nothing runs on.
+    Only after an item of one element it waits: a chunk of one line is a long line, and two of them would be
+    felt in memory. What `items` raises is raised where the item is waited for. When the block ends, nothing
+    runs on.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         yield _ahead(items, pool)
@@ -29,28 +31,36 @@ def mapped_ahead[T, Made](make: Callable[[T], Made], items: Iterator[T]) -> Iter
         yield _mapped_ahead(make, items, pool)
 
 
-def _ahead[T](items: Iterator[T], pool: ThreadPoolExecutor) -> Iterator[T]:
+# Neither of these generators keeps what it has given while it waits, for the same reason.
+
+
+def _ahead[T: Sized](items: Iterator[T], pool: ThreadPoolExecutor) -> Iterator[T]:
     for _ in range(_FEW):
         if not (found := _taken(items)):
             return
-        yield from found
+        yield found.pop()
     following = pool.submit(_taken, items)
     while found := following.result():
-        following = pool.submit(_taken, items)
-        yield from found
+        if len(found[0]) > 1:
+            following = pool.submit(_taken, items)
+            yield found.pop()
+        else:
+            yield found.pop()
+            following = pool.submit(_taken, items)
 
 
-def _taken[T](items: Iterator[T]) -> tuple[T, ...]:
+def _taken[T](items: Iterator[T]) -> list[T]:
     """Take one item, or none at the end: a future cannot carry ``StopIteration``."""
-    return tuple(islice(items, 1))
+    return list(islice(items, 1))
 
 
 def _mapped_ahead[T, Made](
     make: Callable[[T], Made], items: Iterator[T], pool: ThreadPoolExecutor
 ) -> Iterator[Made]:
     yield from map(make, islice(items, _FEW))
-    waiting = [pool.submit(make, item) for item in islice(items, 1)]
-    for item in items:
-        waiting.append(pool.submit(make, item))
+    submitted = (pool.submit(make, item) for item in items)
+    waiting = list(islice(submitted, 1))
+    for future in submitted:
+        waiting.append(future)
         yield waiting.pop(0).result()
     yield from (last.result() for last in waiting)

@@ -54,8 +54,12 @@ class JobB(BaseJob[Path | Data, BatchId]):
     def _told(self, chunks: Iterator[Chunk], file: InputFile) -> Iterator[Chunk]:
         """Pass the chunks of a file on, telling how far it is read; at their end it must be as it was."""
         records = 0
-        for chunk in chunks:
-            yield chunk
+
+        def told(chunk: Chunk) -> Chunk:
+            nonlocal records
             records += len(chunk)
             self.progress(file.position, file.size, records)
+            return chunk
+
+        yield from map(told, chunks)
         file.check_unchanged()

@@ -80,9 +80,12 @@ def source_in(path: Path) -> Source | None:
 def _adding_up(chunks: Iterable[Chunk], where: str, count: int | None, sha256: str | None) -> Iterator[Chunk]:
     """Pass the chunks on, then compare them with what the document says of itself."""
     digest = RecordsDigest()
-    for chunk in chunks:
+
+    def digested(chunk: Chunk) -> Chunk:
         digest.update(chunk)
-        yield chunk
+        return chunk
+
+    yield from map(digested, chunks)
     _compare(digest, where, count, sha256)
 
 
@@ -104,9 +107,10 @@ def _ours(file: InputFile, start: int, end: int) -> Iterator[Chunk]:
             rest = chain.from_iterable(_strict(file).chunks)
             yield from map(Chunk, batched(islice(rest, done, None), CHUNK))
             return
-        yield chunk
         done += len(chunk)
         last = chunk[-1].line_number
+        yield chunk
+        del body, chunk  # where a line is long, before the next one is read
 
 
 def _bodies(file: InputFile, start: int, end: int) -> Iterator[bytes]:
@@ -119,20 +123,18 @@ def _bodies(file: InputFile, start: int, end: int) -> Iterator[bytes]:
         if not block:
             raise InputError("input.changed", f"{file.where}: was changed while it was read; try again")
         left -= len(block)
-        piece = carry + block
+        carry += block
         if left <= 0:
-            yield piece.removesuffix(b"\n")
-        elif (cut := piece.rfind(b",\n")) < 0:
-            carry = piece
-        else:
-            yield piece[:cut]
-            carry = piece[cut + 2 :]
+            yield carry.removesuffix(b"\n")
+        elif (cut := carry.rfind(b",\n")) >= 0:
+            body, carry = carry[:cut], carry[cut + 2 :]
+            yield body
 
 
 def _recognised(body: bytes, last: int) -> Chunk | None:
     """Return the records if `body` is their canonical form, to the byte, and they go on after line `last`."""
     try:
-        records = _DECODER.decode(b"[%b]" % body)
+        records = _DECODER.decode(b"".join((b"[", body, b"]")))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     # Equal bytes leave no room for repeated keys, other layouts or numbers written otherwise.

@@ -33,6 +33,8 @@ def canonical(records: Sequence[Record]) -> bytes:
 
 
 def _lines(records: Sequence[Record]) -> bytes:
+    if len(records) == 1:  # a long line is a chunk by itself, and each copy of it would be felt
+        return _encoder.encode(records[0])
     # A raw LF cannot stand inside a JSON string, so each one found is the end of a record.
     return _encoder.encode_lines(records)[:-1].replace(b"\n", b",\n")
 
