@@ -170,6 +170,16 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST, default=False)
+def bench(session: nox.Session) -> None:
+    """Measure the pipeline beside its peers and write BENCHMARKS.md: `nox -s bench`, or `-- quick`."""
+    session.install(*TOOLS["bench"])
+    cache = str(session.cache_dir.absolute() / "bench")
+    # Ctrl-C has a Prefect server to stop and folders to remove.
+    patience = {"interrupt_timeout": 30, "terminate_timeout": 10}
+    session.run("python", "benchmarks/run.py", "--cache", cache, *session.posargs, **patience)
+
+
+@nox.session(python=OLDEST, default=False)
 def release(session: nox.Session) -> None:
     """Release one package: `nox -s release -- pipeline-jobs minor`."""
     session.install(*TOOLS["release"])

@@ -7,6 +7,7 @@ import pytest
 from peewee import SqliteDatabase
 
 from pipeline_db import BUSY_TIMEOUT, PeeweeStore, ProcessingBatch
+from pipeline_db.sqlite import Connection
 from pipeline_jobs import BatchError, Finalized, Loaded, OnDuplicate, Record, Source
 
 A, B = Source("file:///a", "a"), Source("file:///b", "b\n")
@@ -147,3 +148,23 @@ def test_a_path_becomes_absolute_at_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     assert (tmp_path / "p.db", BUSY_TIMEOUT) == (PeeweeStore("p.db").path, PeeweeStore("p.db").busy_timeout)
+
+
+def test_a_batch_takes_few_statements(store, monkeypatch):
+    """What a run of many files spends on each; a number of statements does not vary, as seconds do."""
+    store.load(A, ONE, SKIP)
+    statements = []
+    connect = Connection.__init__
+
+    def traced(connection, *arguments):
+        connect(connection, *arguments)
+        connection.driver.set_trace_callback(statements.append)
+
+    monkeypatch.setattr(Connection, "__init__", traced)
+    loaded = store.load(A, [[Record(n, f"{n}") for n in range(1, 5001)]], SKIP)
+    store.finalize(loaded.batch_id)
+
+    words = [statement.split()[0] for statement in statements if not statement.startswith("PRAGMA")]
+    assert ["BEGIN", "INSERT", "INSERT", "SELECT", "UPDATE", "COMMIT"] == words[:6]
+    assert ["BEGIN", "SELECT", "SELECT", "UPDATE", "COMMIT"] == words[6:]
+    assert 31 >= len(statements)
