@@ -101,41 +101,54 @@ def test_nothing_runs_on_after_the_block():
     assert [] == makers()
 
 
-@given(st.lists(st.integers()))
+@given(st.lists(st.text(max_size=3)))
 def test_what_is_made_of_items_comes_in_order(items):
-    with mapped_ahead(lambda item: [item], iter(items)) as made:
-        assert [[item] for item in items] == list(made)
+    with mapped_ahead(str.upper, iter(items)) as made:
+        assert [item.upper() for item in items] == list(made)
 
 
 def test_items_are_taken_in_the_callers_thread():
     """They may come from a connection or a cursor that belongs to it."""
-    takers, makers = [], []
+    takers, making = [], []
 
     def items():
         for number in range(5):
             takers.append(threading.current_thread())
-            yield number
+            yield f"item {number}"
 
-    def make(number):
-        makers.append(threading.current_thread())
-        return number
+    def make(item):
+        making.append(threading.current_thread())
+        return item
 
     with mapped_ahead(make, items()) as made:
-        assert [0, 1, 2, 3, 4] == list(made)
+        assert [f"item {number}" for number in range(5)] == list(made)
 
     here = threading.main_thread()
     assert [here] * 5 == takers
-    assert [True, True, False, False, False] == [maker is here for maker in makers]
+    assert [True, True, False, False, False] == [maker is here for maker in making]
+
+
+def test_the_next_is_made_while_one_is_used_unless_it_is_long():
+    """Of long lines, each a chunk by itself, memory holds one at a time."""
+    for item, others in (("chunk", 1), ("1", 0)):
+        taken = []
+
+        def items(item=item, taken=taken):
+            for _ in range(6):
+                taken.append(item)
+                yield item
+
+        with mapped_ahead(str.upper, items()) as made:
+            list(islice(made, 3))
+            assert 3 + others == len(taken)
 
 
 @pytest.mark.parametrize("bad", range(5))
 def test_what_cannot_be_made_raises_in_its_turn(bad):
     seen = []
+    items = ["item x" if number == bad else "item 1" for number in range(5)]
 
-    with (
-        pytest.raises(ZeroDivisionError),
-        mapped_ahead(lambda item: 1 // (item - bad), iter(range(5))) as made,
-    ):
+    with pytest.raises(ValueError, match="x"), mapped_ahead(lambda item: int(item[5:]), iter(items)) as made:
         seen.extend(iter(made.__next__, None))
 
     assert bad == len(seen)

@@ -5,6 +5,7 @@ import gzip
 import lzma
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from pipeline_jobs import InputError, JobA, compression
 from pipeline_jobs.compression import content_blocks, content_stem
 from pipeline_jobs.input_file import InputFile
 
-zstd = pytest.importorskip(compression._ZSTD)
+zstd = import_module(compression._ZSTD)
 
 CODECS = {".bz2": bz2, ".gz": gzip, ".xz": lzma, ".zst": zstd}
 TEXT = "".join(f"{n}: größe {'x' * (n % 50)}\n" for n in range(2_000)).encode()
@@ -104,21 +105,28 @@ def test_zeros_after_it_are_no_damage(tmp_path, ending):
     assert TEXT + TEXT == content(tmp_path / f"x{ending}", data + bytes(4096) + data)
 
 
-def test_what_is_not_installed_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("ending", "module", "hint"),
+    [
+        (".zst", compression._ZSTD, f"pip install {compression._ZSTD}"),
+        (".xz", "lzma", "another Python has it"),
+    ],
+)
+def test_what_is_not_installed_is_named(tmp_path, ending, module, hint):
     script = f"""
 import sys
-sys.modules[{compression._ZSTD!r}] = None
+sys.modules[{module!r}] = None
 from pathlib import Path
 from pipeline_jobs import JobA
-result = JobA(Path("out")).execute("x.zst")
+result = JobA(Path("out")).execute("x{ending}")
 print(result.code, result.error.rpartition(": ")[2], Path("out").exists())
 """
-    (tmp_path / "x.zst").write_bytes(b"")
+    (tmp_path / f"x{ending}").write_bytes(b"")
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
 
-    reason = f".zst takes the module {compression._ZSTD}; pip install {compression._ZSTD}"
+    reason = f"this Python has no module {module}, which {ending} takes; {hint}"
     assert f"input.codec {reason} False\n" == done.stdout
 
 

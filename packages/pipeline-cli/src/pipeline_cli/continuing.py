@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline_orchestration import RunResult
 
 if TYPE_CHECKING:
-    from pipeline_orchestration import PipelineRunner  # Pydantic takes 0.3 s to import
+    from pipeline_orchestration import PipelineRunner  # 30 ms to import
 
 _FOR_GOOD = ("input.", "batch.", "usage.")  # refused again, however often it is run
 _GLOBAL = ("log_level", "output_dir", "db_path", "engine", "pipeline")

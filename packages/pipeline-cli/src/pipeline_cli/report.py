@@ -13,7 +13,7 @@ from pipeline_orchestration import RunResult
 from .continuing import continue_with
 
 if TYPE_CHECKING:
-    from pipeline_orchestration import PipelineRunner  # Pydantic takes 0.3 s to import
+    from pipeline_orchestration import PipelineRunner  # 30 ms to import
 
 type Given = Mapping[str, object]
 

@@ -1,7 +1,7 @@
 """Work done ahead in a thread, while the caller does what lets other threads run: writing, hashing, SQL."""
 
 from collections.abc import Callable, Iterator, Sized
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 
@@ -13,16 +13,14 @@ _FEW = 2
 def ahead[T: Sized](items: Iterator[T]) -> Iterator[Iterator[T]]:
     """Lend an iterator over `items` that makes the next one while one is used.
 
-    Only after an item of one element it waits: a chunk of one line is a long line, and two of them would be
-    felt in memory. What `items` raises is raised where the item is waited for. When the block ends, nothing
-    runs on.
+    What `items` raises is raised where the item is waited for. When the block ends, nothing runs on.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         yield _ahead(items, pool)
 
 
 @contextmanager
-def mapped_ahead[T, Made](make: Callable[[T], Made], items: Iterator[T]) -> Iterator[Iterator[Made]]:
+def mapped_ahead[T: Sized, Made](make: Callable[[T], Made], items: Iterator[T]) -> Iterator[Iterator[Made]]:
     """Lend an iterator over what is made of `items`, the next one while one is used.
 
     The items themselves are taken in the caller's thread: they may come from somebody who minds.
@@ -31,7 +29,8 @@ def mapped_ahead[T, Made](make: Callable[[T], Made], items: Iterator[T]) -> Iter
         yield _mapped_ahead(make, items, pool)
 
 
-# Neither of these generators keeps what it has given while it waits, for the same reason.
+# A chunk of one record is a long line, of which each further one would be felt in memory: after such an item
+# the next is waited for, and neither generator keeps what it has given.
 
 
 def _ahead[T: Sized](items: Iterator[T], pool: ThreadPoolExecutor) -> Iterator[T]:
@@ -54,13 +53,14 @@ def _taken[T](items: Iterator[T]) -> list[T]:
     return list(islice(items, 1))
 
 
-def _mapped_ahead[T, Made](
+def _mapped_ahead[T: Sized, Made](
     make: Callable[[T], Made], items: Iterator[T], pool: ThreadPoolExecutor
 ) -> Iterator[Made]:
     yield from map(make, islice(items, _FEW))
-    submitted = (pool.submit(make, item) for item in items)
-    waiting = list(islice(submitted, 1))
-    for future in submitted:
-        waiting.append(future)
-        yield waiting.pop(0).result()
+    waiting: list[Future[Made]] = []
+    while found := _taken(items):
+        more = int(len(found[0]) > 1)
+        waiting.append(pool.submit(make, found.pop()))
+        while len(waiting) > more:
+            yield waiting.pop(0).result()
     yield from (last.result() for last in waiting)

@@ -79,7 +79,10 @@ def _codec(file: InputFile) -> tuple[_Blocks, tuple[type[Exception], ...]]:
             case _:
                 return _plain, ()
     except ImportError as error:
-        text = f"{file.where}: {_ending(file.path)} takes the module {error.name}; pip install {_ZSTD}"
+        hint = f"pip install {_ZSTD}" if str(error.name).startswith("backports") else "another Python has it"
+        text = (
+            f"{file.where}: this Python has no module {error.name}, which {_ending(file.path)} takes; {hint}"
+        )
         raise InputError("input.codec", text) from error
 
 

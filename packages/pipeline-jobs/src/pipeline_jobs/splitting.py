@@ -70,12 +70,12 @@ class LineSplitter:
             fed += len(block)
             if mark and text:
                 text, mark = text.removeprefix(mark), ""
-            text = carry + text
+            carry += text
             # A CR at the very end may be the first half of a CRLF.
-            end = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
+            end = max(carry.rfind("\n"), carry.rfind("\r", 0, -1)) + 1
             if end:
-                yield from self._records(text[:end])
-            carry = text[end:]
+                text, carry = carry[:end], carry[end:]
+                yield from self._records(text)
         if carry:
             yield from self._records(carry)
 
@@ -86,7 +86,9 @@ class LineSplitter:
         if "\0" in text:
             line = first + text.count("\n", 0, text.index("\0"))
             raise InputError("input.nul", f"{self.where}, line {line}: a NUL character is no text")
-        lines = text.removesuffix("\n").split("\n")
+        lines = text.split("\n")
+        if not lines[-1]:  # after the last LF there is no line
+            lines.pop()
         records = [Record(n, line) for n, line in enumerate(lines, first) if line and not line.isspace()]
         self.lines += len(lines)
         self.records += len(records)
