@@ -98,6 +98,16 @@ def test_a_bad_value_is_refused_with_its_name_and_place(folder, monkeypatch, nam
     assert f"{name} ({variable}): {message}" == str(caught.value)
 
 
+def test_one_made_by_hand_is_parsed_too(folder):
+    """Settings that make no sense do not exist, however they are made."""
+    config = PipelineConfig(output_dir="out", log_level="OFF", busy_timeout="2")
+
+    assert PipelineConfig.load(output_dir="out", log_level="OFF", busy_timeout="2") == config
+    assert (folder / "out", LogLevel.OFF, 2.0) == (config.output_dir, config.log_level, config.busy_timeout)
+    with pytest.raises(ValueError, match=r"^expected auto, local or prefect, got 'dask'$"):
+        PipelineConfig(engine="dask")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

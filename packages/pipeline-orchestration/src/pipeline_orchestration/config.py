@@ -5,7 +5,7 @@ Without Pydantic, whose import alone took a third of the time of a small run.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -22,20 +22,28 @@ _LONGEST = 86_400  # seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineConfig:
-    """The settings of a run, made by `load` once, at the edge, and passed down.
+    """The settings of a run, made once at the edge and passed down; paths become absolute.
 
-    Each can be given as an argument or option, as ``PIPELINE_<NAME>`` in the environment, or in
-    ``pipeline.toml`` or under ``[tool.pipeline]`` in ``pyproject.toml`` of the current folder.
+    `load` takes each from an argument or option, from ``PIPELINE_<NAME>`` in the environment, or from
+    ``pipeline.toml`` or ``[tool.pipeline]`` in ``pyproject.toml`` of the current folder.
+
+    Raises:
+        ValueError: a value makes no sense.
     """
 
-    output_dir: Path = field(default_factory=lambda: _path("data/output"))
-    db_path: Path = field(default_factory=lambda: _path("data/pipeline.db"))
+    output_dir: Path = Path("data/output")
+    db_path: Path = Path("data/pipeline.db")
     log_level: LogLevel = LogLevel.INFO
     engine: EngineName = EngineName.AUTO
     pipeline: str = TEXT_PIPELINE
     on_duplicate: OnDuplicate = OnDuplicate.SKIP
     encoding: str = "utf-8"
     busy_timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Parse every value, also a default."""
+        for name, parse in _PARSERS.items():
+            object.__setattr__(self, name, parse(getattr(self, name)))
 
     @classmethod
     def load(cls, **arguments: object) -> Self:
