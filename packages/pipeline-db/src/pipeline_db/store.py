@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from pipeline_jobs import (
     Record,
     RecordsDigest,
     Source,
+    begun,
     mapped_ahead,
     shown,
 )
@@ -72,8 +72,7 @@ class PeeweeStore:
             DatabaseError: the database cannot be used.
         """
         # What is one chunk is read to its end before anything is made: refused, it leaves no trace.
-        chunks = iter(chunks)
-        first = list(islice(chunks, 2))
+        chunks = begun(iter(chunks), 2)
         if not exists(self.path):
             create(self.path)
         with Connection(self.path, self.busy_timeout) as connection, connection.writing():
@@ -84,7 +83,7 @@ class PeeweeStore:
                 digest.update(chunk)
                 return insertion(batch_id, chunk)
 
-            with mapped_ahead(prepared, chain(first, chunks)) as insertions:
+            with mapped_ahead(prepared, chunks) as insertions:
                 for insert in insertions:
                     with connection.reported():
                         insert(connection.driver)

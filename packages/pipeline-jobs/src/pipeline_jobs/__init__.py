@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .ahead import mapped_ahead
+    from .ahead import begun, mapped_ahead
     from .base import BaseJob, Progress
     from .display import shown
     from .errors import BatchError, InputError, OutputError, PipelineError
@@ -40,6 +40,7 @@ __all__ = [
     "RecordsDigest",
     "Source",
     "batch_id",
+    "begun",
     "draft",
     "input_path",
     "mapped_ahead",
@@ -69,6 +70,7 @@ _MODULES = {
     "RecordsDigest": "records",
     "Source": "records",
     "batch_id": "validators",
+    "begun": "ahead",
     "draft": "output",
     "input_path": "validators",
     "mapped_ahead": "ahead",

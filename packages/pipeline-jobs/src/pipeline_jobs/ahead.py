@@ -1,5 +1,6 @@
 """Work done ahead in a thread, while the caller does what lets other threads run: writing, hashing, SQL."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,8 +30,20 @@ def mapped_ahead[T: Sized, Made](make: Callable[[T], Made], items: Iterator[T]) 
         yield _mapped_ahead(make, items, pool)
 
 
+def begun[T](items: Iterator[T], count: int) -> Iterator[T]:
+    """Return the same items, so many of them made already, and let go of as they are taken."""
+    made = deque(islice(items, count))
+
+    def rest() -> Iterator[T]:
+        while made:
+            yield made.popleft()
+        yield from items
+
+    return rest()
+
+
 # A chunk of one record is a long line, of which each further one would be felt in memory: after such an item
-# the next is waited for, and neither generator keeps what it has given.
+# the next is waited for, and no generator here keeps what it has given.
 
 
 def _ahead[T: Sized](items: Iterator[T], pool: ThreadPoolExecutor) -> Iterator[T]:

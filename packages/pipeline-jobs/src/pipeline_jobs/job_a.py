@@ -1,10 +1,9 @@
 """Job A: a file becomes a JSON document of its records."""
 
 import hashlib
-from itertools import chain
 from pathlib import Path
 
-from .ahead import ahead
+from .ahead import ahead, begun
 from .base import BaseJob
 from .compression import content_blocks, content_stem
 from .document import Writer
@@ -44,14 +43,15 @@ class JobA(BaseJob[Path, Path]):
             names = candidates(self.output_dir, content_stem(value), source.uri)
             original = _Measured(file)
             splitter = LineSplitter(file.where, self.encoding)
-            with ahead(splitter.chunks(content_blocks(file, original))) as chunks:
+            with ahead(splitter.chunks(content_blocks(file, original))) as made:
                 # The first records are read before anything is made: input refused at once leaves no trace.
-                first = next(chunks, None)
+                chunks = begun(made, 1)
                 with draft(names[0]) as output:
                     document = Writer(output.stream, source)
-                    for chunk in chain([first] if first else [], chunks):
+                    for chunk in chunks:
                         document.write(chunk)
                         self.progress(original.size, file.size, document.count)
+                        del chunk  # where a line is long, before the next one comes
                     document.finish(original.size, original.sha256)
                     file.check_unchanged()
                     path = output.publish(names, lambda there: _source_uri(there) == source.uri)
