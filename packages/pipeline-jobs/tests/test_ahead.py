@@ -2,13 +2,15 @@
 
 import threading
 import time
+import weakref
+from contextlib import nullcontext
 from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_jobs import mapped_ahead
+from pipeline_jobs import begun, mapped_ahead
 from pipeline_jobs.ahead import ahead
 
 
@@ -153,3 +155,45 @@ def test_what_cannot_be_made_raises_in_its_turn(bad):
 
     assert bad == len(seen)
     assert [] == makers()
+
+
+class Chunk:
+    """Something of a length that can be seen to be gone."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+
+def is_gone(reference):
+    """Return whether nobody holds it; a thread may need a moment to let go of what it has made."""
+    end = time.monotonic() + 10
+    while reference() is not None and time.monotonic() < end:
+        time.sleep(0.001)
+    return reference() is None
+
+
+@pytest.mark.parametrize("length", [1, 2])
+@pytest.mark.parametrize(
+    "lent",
+    [ahead, lambda items: mapped_ahead(lambda item: item, items), lambda items: nullcontext(begun(items, 2))],
+    ids=["ahead", "mapped_ahead", "begun"],
+)
+def test_what_was_given_is_not_kept(lent, length):
+    """Where a line is megabytes long, each chunk that somebody still holds is felt."""
+    with lent(Chunk(length) for _ in range(6)) as made:
+        for _ in range(6):
+            given = weakref.ref(next(made))
+
+            assert is_gone(given)
+
+
+@given(st.lists(st.integers()), st.integers(0, 5))
+def test_what_has_begun_is_taken_already(items, count):
+    source = iter(items)
+    rest = begun(source, count)
+
+    assert items[count:] == list(source)
+    assert items[:count] == list(rest)

@@ -76,4 +76,5 @@ def _mapped_ahead[T: Sized, Made](
         waiting.append(pool.submit(make, found.pop()))
         while len(waiting) > more:
             yield waiting.pop(0).result()
-    yield from (last.result() for last in waiting)
+    while waiting:
+        yield waiting.pop(0).result()
