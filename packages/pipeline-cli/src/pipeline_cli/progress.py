@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 1.0  # seconds a job may take before anything is shown
 _PAUSE = 10.0  # seconds between two log lines
+_DRAWN = 4  # times a second; rich's own ten cost 3 % of a load: benchmarks/progress.py
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class ProgressReport:
                 rich.TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
+                refresh_per_second=_DRAWN,
             )
             self._bar = progress, progress.add_task(escape(title), total=total, records=records)
             progress.start()
