@@ -30,6 +30,7 @@ TARGETS = """
 
 The ratio is our median divided by the other's.
 The target is what has to hold, the moonshot what was hoped for.
+Progress costs less than two runs of one kind differ by: `benchmarks/progress.py` tells it by processor time.
 """
 
 LINES = f"""
