@@ -22,7 +22,7 @@ print(sorted({"pydantic", "prefect", "peewee", "click", "pytest"} & set(sys.modu
 
 
 def test_the_three_jobs_run_without_anything_heavy(tmp_path):
-    """Pydantic takes 0.3 s to import, half of what a small run takes; only a foreign layout needs it."""
+    """Pydantic takes 0.1 s to import, nearly what a small run takes; only a foreign header needs it."""
     done = subprocess.run([sys.executable, "-c", RUN, tmp_path], capture_output=True, text=True, check=True)
 
     assert "1\n[]\n" == done.stdout

@@ -106,6 +106,8 @@ def test_one_made_by_hand_is_parsed_too(folder):
     assert (folder / "out", LogLevel.OFF, 2.0) == (config.output_dir, config.log_level, config.busy_timeout)
     with pytest.raises(ValueError, match=r"^expected auto, local or prefect, got 'dask'$"):
         PipelineConfig(engine="dask")
+    with pytest.raises(ValueError, match=r"^unknown text encoding 'utf-99', try utf-8 or latin-1$"):
+        PipelineConfig(encoding="utf-99")
 
 
 @pytest.mark.parametrize(

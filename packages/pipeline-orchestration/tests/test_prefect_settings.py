@@ -252,7 +252,7 @@ def test_no_secret_is_shown(url: str, shown: str) -> None:
 
 
 def test_prefect_is_not_imported(tmp_path: Path) -> None:
-    """``--engine auto`` asks on every run, and Prefect takes 2.7 s to import."""
+    """``--engine auto`` asks on every run, and Prefect takes over a second to import."""
     folder, environ = _lay_out(FOUND["profile that Prefect ships"], tmp_path)
 
     code = f"""

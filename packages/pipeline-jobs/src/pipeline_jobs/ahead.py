@@ -72,9 +72,9 @@ def _mapped_ahead[T: Sized, Made](
     yield from map(make, islice(items, _FEW))
     waiting: list[Future[Made]] = []
     while found := _taken(items):
-        more = int(len(found[0]) > 1)
+        most = 1 if len(found[0]) > 1 else 0
         waiting.append(pool.submit(make, found.pop()))
-        while len(waiting) > more:
+        while len(waiting) > most:
             yield waiting.pop(0).result()
     while waiting:
         yield waiting.pop(0).result()

@@ -185,6 +185,6 @@ def _elements(file: InputFile, beside: dict[str, object]) -> Iterator[object]:
 
 
 def _header(values: Mapping[str, object], where: str) -> "Header":
-    from .header import header  # noqa: PLC0415  # Pydantic takes 0.3 s to import; our own layout needs none
+    from .header import header  # noqa: PLC0415  # Pydantic takes 0.1 s to import; our own layout needs none
 
     return header(values, where)

@@ -54,7 +54,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    # On demand: Prefect takes 2.7 s to import, and `pipeline --help` has no use for most of the rest either.
+    # On demand: Prefect takes over a second to import, and `--help` has no use for most of the rest either.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -5,7 +5,7 @@ Without Pydantic, whose import alone took a third of the time of a small run.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -52,12 +52,14 @@ class PipelineConfig:
         Raises:
             UsageError: ``usage.setting``, naming the setting and where it stands.
         """
-        names = [each.name for each in fields(cls)]
         values: dict[str, Any] = {}
-        for name, given in gather(names, arguments).items():
+        for name, given in gather(_PARSERS, arguments).items():
+            if name not in _PARSERS:
+                text = f"{name} ({given.place}): unknown setting; there are {', '.join(_PARSERS)}"
+                raise UsageError("usage.setting", text)
             try:
-                values[name] = _PARSERS.get(name, partial(_unknown, names))(given.value)
-            except (ValueError, PipelineError) as error:
+                values[name] = _PARSERS[name](given.value)
+            except ValueError as error:
                 raise UsageError("usage.setting", f"{name} ({given.place}): {error}") from error
         return cls(**values)
 
@@ -89,7 +91,10 @@ def _text(value: object) -> str:
 
 
 def _encoding(value: object) -> str:
-    return text_encoding(_text(value))
+    try:
+        return text_encoding(_text(value))
+    except PipelineError as error:
+        raise ValueError(str(error)) from error
 
 
 def _seconds(value: object) -> float:
@@ -100,10 +105,6 @@ def _seconds(value: object) -> float:
     if not 0 <= seconds <= _LONGEST:  # nor is it, where it is no number
         raise ValueError(f"expected between 0 and {_LONGEST} seconds, got {value}")
     return seconds
-
-
-def _unknown(names: list[str], _value: object) -> None:
-    raise ValueError(f"unknown setting; there are {', '.join(names)}")
 
 
 _PARSERS: Mapping[str, Callable[[object], object]] = {

@@ -1,4 +1,4 @@
-"""The API URL Prefect itself would use, read without importing Prefect, which takes 2.7 s.
+"""The API URL Prefect itself would use, read without importing Prefect, which takes over a second.
 
 As in Prefect 3.7 to 3.8, surprises included, the first of these counts: the environment; ``.env``,
 ``prefect.toml`` and ``[tool.prefect]`` of ``pyproject.toml`` in the current folder; the active profile.

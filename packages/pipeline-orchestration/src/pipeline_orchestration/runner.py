@@ -168,7 +168,7 @@ class PipelineRunner:
             from pydantic import ValidationError  # noqa: PLC0415  # 0.1 s to import, and Prefect does it anyway
 
             try:
-                from . import flow  # noqa: F401, PLC0415  # Prefect takes 2.7 s to import
+                from . import flow  # noqa: F401, PLC0415  # Prefect takes over a second to import
             except ValidationError as error:  # of Prefect's settings, which its import reads
                 first = error.errors(include_url=False, include_input=False)[0]
                 text = ": ".join(["Prefect's settings cannot be used", *map(str, first["loc"]), first["msg"]])

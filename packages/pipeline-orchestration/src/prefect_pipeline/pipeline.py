@@ -12,4 +12,6 @@ __all__ = ["JobSpec", "PipelineDefinition", "PipelineRunner", "RunResult", "make
 
 
 def __getattr__(name: str) -> object:
-    return getattr(pipeline_orchestration, name)  # those that need Prefect, which takes 2.7 s to import
+    return getattr(
+        pipeline_orchestration, name
+    )  # those that need Prefect, which takes over a second to import
