@@ -86,7 +86,7 @@ def _swept(sweep: Sweep, size: int | None, seed: int) -> Outcome:
             faults.append(fault)
             if len(faults) <= _MOST_SHOWN:
                 progress.console.print(f"[red]{sweep.name}[/red]", end=" ")
-                progress.console.print(fault, markup=False)
+                progress.console.print(fault, markup=False, soft_wrap=True)
     if not faults:
         shutil.rmtree(_work.folder, ignore_errors=True)
     points = sum(point.weight for point in _work.points)

@@ -1,5 +1,6 @@
 """All sweeps, in the order in which they run."""
 
+from calls import CALL_ERRORS, KILLS
 from sweep import Sweep
 
-SWEEPS: tuple[Sweep, ...] = ()
+SWEEPS: tuple[Sweep, ...] = (KILLS, CALL_ERRORS)

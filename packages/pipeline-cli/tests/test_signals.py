@@ -2,6 +2,9 @@
 
 import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 
 import pytest
@@ -38,6 +41,18 @@ class StalledStore:
             stall()
         return self.store.load(source, until_inserted(), on_duplicate)
 
+class Clinging(BaseJob):
+    def validate_input(self, value):
+        return value
+
+    def single_job(self, value):
+        try:
+            stall()
+        finally:
+            Path("ending").touch()
+            time.sleep(60)
+
+clinging = PipelineDefinition("clinging").add_job("A", lambda run: Clinging())
 a = PipelineDefinition("a").add_job("A", lambda run: StalledA())
 b = (
     PipelineDefinition("b")
@@ -77,6 +92,57 @@ def test_a_signal_leaves_nothing_half_done(stalled, started, pipeline, folder, s
         assert [(1, "finalized", 3)] == list(
             database.execute("SELECT id, status, record_count FROM processing_batches")
         )
+
+
+@pytest.fixture
+def clinging(stalled, started, folder):
+    """A run that was sent a signal, and does not end."""
+
+    def start(number):
+        process = started("pipeline", "--pipeline", "stalled.py:clinging", "run-all", "sample.txt")
+        process.send_signal(number)
+        while not (folder / "ending").exists():
+            time.sleep(0.01)
+        return process
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("INT", "INT"), ("TERM", "INT"), ("INT", "HUP"), ("HUP", "TERM")]
+)
+def test_a_second_signal_ends_a_run_at_once(clinging, first, second):
+    """Whatever it is that the first one left to do."""
+    process = clinging(signal.Signals[f"SIG{first}"])
+    start = time.monotonic()
+    process.send_signal(number := signal.Signals[f"SIG{second}"])
+    process.communicate()
+
+    assert 128 + number == process.returncode
+    assert time.monotonic() - start < 3
+
+
+def test_five_seconds_end_a_run_too(clinging):
+    """What takes longer to clean up is left to the next run."""
+    process = clinging(signal.SIGTERM)
+    process.communicate(timeout=30)
+
+    assert 143 == process.returncode
+
+
+def test_a_library_handles_no_signals(folder):
+    """Whoever runs a pipeline from Python keeps their own handlers."""
+    program = """
+import signal
+from pathlib import Path
+import pipeline_cli
+from pipeline_orchestration import PipelineRunner
+before = [signal.getsignal(number) for number in signal.valid_signals()]
+assert PipelineRunner(engine="local").run(Path("sample.txt")).success
+assert before == [signal.getsignal(number) for number in signal.valid_signals()]
+"""
+
+    assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode
 
 
 def test_a_run_under_nohup_outlives_its_terminal(stalled, started, folder):

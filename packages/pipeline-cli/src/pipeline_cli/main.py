@@ -4,8 +4,9 @@ import errno
 import os
 import signal
 import sys
-from types import FrameType, TracebackType
-from typing import NoReturn
+from contextlib import suppress
+from types import TracebackType
+from typing import NoReturn, TextIO
 
 import click
 
@@ -15,15 +16,11 @@ from pipeline_orchestration import UsageError
 from .commands import cli
 from .exits import SUCCESS, exit_code, signalled
 from .report import print_failure
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+from .stopping import end_by_default, end_on_signals
 
 
 def main() -> NoReturn:
     """Run the `pipeline` command and exit."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, _exit)
     # Nothing started from here reports to anybody.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     for name in ("stdout", "stderr"):
@@ -33,27 +30,33 @@ def main() -> NoReturn:
         stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, stream)
     sys.excepthook = _say
-    sys.exit(_ended())
+    code = _ended()
+    end_by_default()
+    sys.exit(code)
 
 
 def _ended() -> int:
     """Run the command, and return its exit code even where somebody ends it or takes no more output."""
     try:
+        end_on_signals()
         code = _main()
         sys.stdout.flush()
     except KeyboardInterrupt:
         # On a line of its own: a terminal shows ^C.
-        click.echo("\nInterrupted; the same command again goes on.", err=True)
+        with suppress(OSError):
+            click.echo("\nInterrupted; the same command again goes on.", err=True)
         return signalled(signal.SIGINT)
     except OSError as error:
-        if error.errno not in (errno.EPIPE, *_FULL):
+        if error.filename is not None:  # not of a stream: those have no name
             raise
-        # Python flushes standard output once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         if error.errno == errno.EPIPE:
             return signalled(signal.SIGPIPE)
         text = f"standard output: cannot be written: {error.strerror}"
-        print_failure(OutputError("output.failed", text), as_document=False)
+        try:
+            print_failure(OutputError("output.failed", text), as_document=False)
+        except OSError:  # both are full
+            _discard(sys.stderr)
         return exit_code("output")
     return code
 
@@ -78,9 +81,10 @@ def _main() -> int:
     return SUCCESS
 
 
-def _exit(number: int, _frame: FrameType | None) -> NoReturn:
-    # An exception unwinds everything: transactions roll back, Prefect stops the server it started.
-    raise SystemExit(signalled(signal.Signals(number)))
+def _discard(stream: TextIO) -> None:
+    """Let what a stream could not write go to nowhere: Python tries once more at its end."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _say(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -46,12 +47,14 @@ class InputFile:
             os.close(descriptor)
             raise self._no_file(_KINDS.get(kind, "no regular file"))
         self._stream = open(descriptor, "rb", buffering=0)  # noqa: PTH123, SIM115  # a descriptor; closed by __exit__
+        self._position = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
+        with suppress(OSError):  # what was read was read
+            self._stream.close()
 
     @property
     def size(self) -> int:
@@ -75,18 +78,26 @@ class InputFile:
             while size and (part := self._stream.read(size)):
                 parts.append(part)
                 size -= len(part)
+                self._position += len(part)
         except OSError as error:
-            raise InputError("input.unreadable", f"{self.where}: cannot be read: {error.strerror}") from error
+            raise self._unreadable(error) from error
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def seek(self, offset: int) -> None:
-        """Read on from `offset`, in bytes from the start."""
-        self._stream.seek(offset)
+        """Read on from `offset`, in bytes from the start.
+
+        Raises:
+            InputError: ``input.unreadable``.
+        """
+        try:
+            self._position = self._stream.seek(offset)
+        except OSError as error:
+            raise self._unreadable(error) from error
 
     @property
     def position(self) -> int:
         """How far it is read, in bytes from the start."""
-        return self._stream.tell()
+        return self._position
 
     def check_unchanged(self) -> None:
         """Make sure that nobody wrote to the file since it was opened.
@@ -105,7 +116,10 @@ class InputFile:
             case errno.ENXIO:
                 return self._no_file(_KINDS[stat.S_IFSOCK])
             case _:
-                return InputError("input.unreadable", f"{self.where}: cannot be read: {error.strerror}")
+                return self._unreadable(error)
+
+    def _unreadable(self, error: OSError) -> InputError:
+        return InputError("input.unreadable", f"{self.where}: cannot be read: {error.strerror}")
 
     def _no_file(self, kind: str) -> InputError:
         return InputError("input.not_a_file", f"{self.where}: is {kind}, expected a regular file")
