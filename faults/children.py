@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -25,6 +25,9 @@ from pipeline_jobs import header, job_a, job_b, job_c  # noqa: F401
 
 PATIENCE = 60.0
 """Seconds after which a process is said to hang."""
+
+NOT_BEGUN = 70
+"""The exit code of a child that did not come to its work."""
 
 COMMAND = str(Path(sys.executable).with_name("pipeline"))
 
@@ -119,15 +122,20 @@ def forked(work: Callable[[], int], folder: Path, printed: Path | None = None) -
     printed = printed or folder
     printed.mkdir(parents=True, exist_ok=True)
     waits, go = os.pipe()
+    begins, ready = os.pipe()
     if not (pid := os.fork()):
         os.close(go)
-        _work(work, folder, printed, waits)
+        os.close(begins)
+        _work(work, folder, printed, waits, ready)
     os.close(waits)
+    os.close(ready)
+    os.read(begins, 1)
+    os.close(begins)
     return Child(pid, go, printed)
 
 
-def _work(work: Callable[[], int], folder: Path, printed: Path, waits: int) -> NoReturn:
-    code = 70
+def _work(work: Callable[[], int], folder: Path, printed: Path, waits: int, ready: int) -> NoReturn:
+    code = NOT_BEGUN
     try:
         os.chdir(folder)
         for number, name in ((1, "out"), (2, "err")):
@@ -136,11 +144,13 @@ def _work(work: Callable[[], int], folder: Path, printed: Path, waits: int) -> N
             os.close(descriptor)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        os.read(waits, 1)
-        os.close(waits)
+        os.close(ready)
+        with suppress(OSError):  # made to fail on purpose
+            os.read(waits, 1)
         code = work()
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            with suppress(OSError):
+                stream.flush()
     finally:
         os._exit(code)
 

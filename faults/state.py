@@ -20,7 +20,7 @@ DATABASE = Path("data/pipeline.db")
 
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\)|^Exception ignored", re.MULTILINE)
 _CODED = re.compile(r"\[(\w+)\.\w+\]$", re.MULTILINE)
-_EXITS = {"input": 3, "batch": 4, "output": 5, "database": 6, "corrupt": 7, "orchestration": 8}
+_EXITS = {"usage": 2, "input": 3, "batch": 4, "output": 5, "database": 6, "corrupt": 7, "orchestration": 8}
 
 
 class Batch(NamedTuple):
@@ -147,7 +147,7 @@ class Place:
 
 
 def check_exit(
-    code: int, err: str, *, speechless: bool = False, allowed: frozenset[int] = frozenset({0, 3, 5, 6, 7})
+    code: int, err: str, *, speechless: bool = False, allowed: frozenset[int] = frozenset({0, 2, 3, 5, 6, 7})
 ) -> None:
     """Make sure that a run ended with a code and words that are documented.
 

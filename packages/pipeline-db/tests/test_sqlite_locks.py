@@ -1,8 +1,12 @@
 """How long locks are waited for: for the timeout in all, and for no more of it than is left."""
 
+import signal
+import subprocess
+import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import peewee
 import pytest
@@ -49,9 +53,9 @@ def hurried(store):
     return PeeweeStore(store.path, busy_timeout=0.05)
 
 
-def busy(path, seconds):
+def busy(path, seconds, whom="another process"):
     text = "try again later, or wait longer with --busy-timeout"
-    return "database.busy", f"{path}: in use by another process for over {seconds} s; {text}", False
+    return "database.busy", f"{path}: in use by {whom} for over {seconds} s; {text}", False
 
 
 @pytest.mark.parametrize("lock", ["EXCLUSIVE", "IMMEDIATE"])
@@ -145,3 +149,75 @@ def test_a_change_of_journal_waits_for_the_timeout_only(store, reader_of_the_oth
         hurried(store).load(B, ONE, OnDuplicate.SKIP)
 
     assert busy(store.path, 0.05) == (caught.value.code, str(caught.value), caught.value.retriable)
+
+
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute(sys.argv[2])
+connection.execute("SELECT * FROM processing_batches").fetchall()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def held(store):
+    """Have another process hold a lock while the block lasts, and return its id."""
+
+    @contextmanager
+    def holding(statement):
+        command = [sys.executable, "-c", HOLD, store.path, statement]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert b"held\n" == process.stdout.readline()
+            yield process.pid
+            process.communicate()
+
+    return holding
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs an operating system that tells")
+@pytest.mark.parametrize(
+    ("mode", "statement"),
+    [
+        ("DELETE", "BEGIN IMMEDIATE"),
+        ("DELETE", "BEGIN EXCLUSIVE"),
+        ("DELETE", "BEGIN"),
+        ("WAL", "BEGIN IMMEDIATE"),
+        ("WAL", "BEGIN EXCLUSIVE"),
+    ],
+)
+def test_the_process_that_holds_a_lock_is_named(store, held, monkeypatch, ask, mode, statement):
+    """A person then knows whom to wait for, or what to end."""
+    chosen = {"DELETE": durability.ROLLBACK, "WAL": durability.WAL}[mode]
+    monkeypatch.setattr(sqlite, "journal", lambda _version, _path: chosen)
+    ask(store.path, f"PRAGMA journal_mode = {mode}")
+
+    with held(statement) as pid, pytest.raises(DatabaseError) as caught:
+        hurried(store).load(B, ONE, OnDuplicate.SKIP)
+
+    whom = f"process {pid} ({Path(sys.executable).name[:15]})"
+    assert busy(store.path, 0.05, whom)[:2] == (caught.value.code, str(caught.value))
+
+
+def test_a_wait_for_a_lock_lets_signals_through(store, other):
+    """Within a fraction of a second, not at the end of the timeout."""
+
+    class EndedError(BaseException):
+        pass
+
+    def end(_number, _frame):
+        raise EndedError
+
+    other.execute("BEGIN IMMEDIATE")
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    start = time.monotonic()
+    try:
+        with pytest.raises(EndedError):
+            PeeweeStore(store.path, busy_timeout=60).load(B, ONE, OnDuplicate.SKIP)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert time.monotonic() - start < 20

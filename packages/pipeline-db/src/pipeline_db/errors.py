@@ -15,6 +15,8 @@ from peewee import PeeweeException
 
 from pipeline_jobs import PipelineError, shown
 
+from .locks import holder
+
 
 class DatabaseError(PipelineError):
     """A database cannot be used; nothing in it was changed."""
@@ -53,7 +55,8 @@ def _translated(error: Exception, path: Path, busy_timeout: float) -> DatabaseEr
     number = getattr(driver, "sqlite_errorcode", 0)
     match number & _PRIMARY:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            text = f"{shown(path)}: in use by another process for over {busy_timeout:g} s; try again later"
+            whom = holder(path) or "another process"
+            text = f"{shown(path)}: in use by {whom} for over {busy_timeout:g} s; try again later"
             return DatabaseError("database.busy", f"{text}, or wait longer with --busy-timeout")
         case sqlite3.SQLITE_CORRUPT:
             return CorruptError("corrupt.database", f"{shown(path)}: is damaged ({driver}); restore a backup")

@@ -4,20 +4,20 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 from peewee import SqliteDatabase
 
-from pipeline_jobs import shown
+from pipeline_jobs import make_folder, shown
 
 from .durability import journal
 from .errors import DatabaseError, reported
 from .schema import migrate, taken
 
-_LONGEST = 2**31 - 1  # milliseconds; SQLite takes a longer timeout for none
+_SLICE = 0.25  # seconds that SQLite waits for a lock at a time: while it does, no signal gets through
 _HEADER = 100  # bytes at the start of every SQLite database
 _PAUSE = 0.01  # seconds between two attempts at what SQLite does not wait for
 
@@ -38,19 +38,17 @@ class Connection:
         self.busy_timeout = busy_timeout
         self._left = busy_timeout
         self.database = SqliteDatabase(str(path), pragmas={"foreign_keys": 1})
+        self._file = _identity(path)
         with self.reported():
             self.database.connect()
             # Peewee's driver; what a connection does for itself is asked of it directly, which takes a fifth.
             self.driver: sqlite3.Connection = self.database.connection()
-            try:
-                with self._waiting():
-                    # In one transaction: another process may be making the schema just now.
-                    self.driver.execute("BEGIN")
-                    taken(self.driver, shown(path))
-                    self.driver.execute("COMMIT")
-            except BaseException:
-                self.database.close()
-                raise
+        try:
+            self._wait_for(self._look)
+            self._check_place()
+        except BaseException:
+            self.database.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -79,17 +77,18 @@ class Connection:
 
         An error that is not the driver's passes through.
         """
-        self._choose_journal()
-        with self.reported(), self._waiting():
-            # A deferred transaction that reads and then writes is refused at once, whatever the timeout.
-            self.driver.execute("BEGIN IMMEDIATE")
+        self._wait_for(self._choose_journal)
+        # A deferred transaction that reads and then writes is refused at once, whatever the timeout.
+        self._wait_for(lambda: self.driver.execute("BEGIN IMMEDIATE"))
         try:
+            self._check_place()
             with self.reported():
                 migrate(self.driver, shown(self.path))
             yield
             if self.driver.in_transaction:
-                with self.reported(), self._waiting():
-                    self.driver.execute("COMMIT")
+                self._check_place()
+                self._wait_for(lambda: self.driver.execute("COMMIT"))
+                self._check_place()
         except BaseException:
             self.roll_back()
             raise
@@ -100,35 +99,54 @@ class Connection:
             with self.reported():
                 self.driver.execute("ROLLBACK")
 
+    def _look(self) -> None:
+        """Make sure that the database is ours."""
+        # In one transaction: another process may be making the schema just now.
+        self.driver.execute("BEGIN")
+        try:
+            taken(self.driver, shown(self.path))
+        finally:
+            if self.driver.in_transaction:  # some errors end it
+                self.driver.execute("ROLLBACK")
+
     def _choose_journal(self) -> None:
         mode, synchronous = journal(self.database.server_version, self.path)
-        while True:
-            try:
-                with self.reported(), self._waiting():
-                    self.driver.execute(f"PRAGMA journal_mode = {mode}")
-                    self.driver.execute(f"PRAGMA synchronous = {synchronous}")
-            except DatabaseError as error:
-                # A change to or from WAL that meets another connection is refused at once, timeout or not.
-                if error.code != "database.busy" or not self._left:
-                    raise
-            else:
-                return
-            with self._waiting():
-                time.sleep(_PAUSE)
+        self.driver.execute(f"PRAGMA journal_mode = {mode}")
+        self.driver.execute(f"PRAGMA synchronous = {synchronous}")
 
-    @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        """Let the block wait for locks for what is left of the timeout.
+    def _check_place(self) -> None:
+        """Make sure that the file is still where it was opened: what is written elsewhere is lost.
 
-        Nothing waits outside of such blocks: where a reader keeps SQLite from writing a full cache to
-        the file, each record would wait anew; like this, the cache grows.
+        Raises:
+            DatabaseError: ``database.replaced``.
         """
-        self.driver.execute(f"PRAGMA busy_timeout = {int(min(self._left * 1000, _LONGEST))}")
-        start = time.monotonic()
+        if _identity(self.path) != self._file:
+            text = f"{shown(self.path)}: was removed or replaced while it was in use; nothing is kept in it"
+            raise DatabaseError("database.replaced", f"{text}, run the same command again")
+
+    def _wait_for(self, act: Callable[[], object]) -> None:
+        """Do what takes a lock, again and again for what is left of the timeout.
+
+        Nothing waits elsewhere: where a reader keeps SQLite from writing a full cache to the file, each
+        record would wait anew; like this, the cache grows.
+        """
+        deadline = time.monotonic() + self._left
         try:
-            yield
+            while True:
+                left = max(0.0, deadline - time.monotonic())
+                self.driver.execute(f"PRAGMA busy_timeout = {int(min(left, _SLICE) * 1000)}")
+                try:
+                    with self.reported():
+                        act()
+                except DatabaseError as error:
+                    if error.code != "database.busy" or not left:
+                        raise
+                else:
+                    return
+                # A change to or from WAL that meets another connection is refused at once, timeout or not.
+                time.sleep(min(left, _PAUSE))
         finally:
-            self._left = max(0.0, self._left - (time.monotonic() - start))
+            self._left = max(0.0, deadline - time.monotonic())
             self.driver.execute("PRAGMA busy_timeout = 0")
 
 
@@ -177,10 +195,19 @@ def exists(path: Path) -> bool:
     return True
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at `path` from any other; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def create(path: Path) -> None:
     """Make an empty file, readable by its owner alone, and its folder; one that is there stays as it is."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         target = path.resolve()  # O_EXCL follows no link, and one may lead to where there is nothing yet
         # A file that another thread has made meanwhile is not opened: closing it would drop that one's locks.
         with suppress(FileExistsError):

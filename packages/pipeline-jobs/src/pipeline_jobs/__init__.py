@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .job_a import JobA
     from .job_b import JobB
     from .job_c import JobC
-    from .output import draft
+    from .output import draft, make_folder
     from .records import MAX_INTEGER, Chunk, Record, RecordsDigest, Source
     from .result import JobResult
     from .splitting import text_encoding
@@ -43,6 +43,7 @@ __all__ = [
     "begun",
     "draft",
     "input_path",
+    "make_folder",
     "mapped_ahead",
     "shown",
     "text_encoding",
@@ -73,6 +74,7 @@ _MODULES = {
     "begun": "ahead",
     "draft": "output",
     "input_path": "validators",
+    "make_folder": "output",
     "mapped_ahead": "ahead",
     "shown": "display",
     "text_encoding": "splitting",

@@ -62,7 +62,7 @@ class Draft:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        _make_folder(path.parent)
+        make_folder(path.parent)
         _remove_abandoned(path)
         self.temporary, self.stream = _locked(path)
 
@@ -150,7 +150,12 @@ def _temporaries(folder: Path, _second: int) -> list[str]:
         return [entry.name for entry in entries if entry.name.endswith(".tmp")]
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it is in, durably; one that is there is fine.
+
+    Raises:
+        OSError: as ``Path.mkdir``.
+    """
     if folder.is_dir():
         return
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
