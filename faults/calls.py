@@ -62,7 +62,7 @@ def kill_points(size: int | None, random: Random) -> Iterator[Point]:
         yield Point(f"{scenario}: SIGKILL at {call} {number}", partial(_killed, scenario, call, number))
 
 
-def _killed(scenario: Scenario, call: str, number: int, folder: Path) -> None:
+def _killed(scenario: Scenario, call: str, number: int, folder: Path) -> str:
     place = TEMPLATES.place(scenario, folder)
     before = place.document.read_bytes() if place.document.exists() else None
     inject = f"inject={call}:signal=KILL:when={number}"
@@ -72,6 +72,7 @@ def _killed(scenario: Scenario, call: str, number: int, folder: Path) -> None:
     place.check_unbroken(before)
     place.check_said(ended.out)
     scenario.check_again(place)
+    return "killed" if ended.code else "not reached"
 
 
 def error_points(size: int | None, random: Random) -> Iterator[Point]:
@@ -89,7 +90,7 @@ def error_points(size: int | None, random: Random) -> Iterator[Point]:
         yield Point(label, partial(_failed, scenario, f"{call}:error={error}:when={number}{lasting}"))
 
 
-def _failed(scenario: Scenario, failure: str, folder: Path) -> None:
+def _failed(scenario: Scenario, failure: str, folder: Path) -> str:
     place = TEMPLATES.place(scenario, folder)
     before = place.document.read_bytes() if place.document.exists() else None
     call = failure.partition(":")[0]
@@ -102,6 +103,7 @@ def _failed(scenario: Scenario, failure: str, folder: Path) -> None:
     except BrokenError as error:
         raise BrokenError(f"{error}\nout: {ended.out}\nerr: {ended.err}") from error
     scenario.check_again(place)
+    return f"exit {ended.code}"
 
 
 KILLS = Sweep(

@@ -27,6 +27,7 @@ class Outcome:
         faults: at how many a promise was broken.
         seed: what drew them.
         seconds: wall time.
+        came: how many points came to what, such as an exit code.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Outcome:
     faults: int
     seed: int
     seconds: float
+    came: dict[str, int]
 
 
 def keep(outcome: Outcome, cache: Path) -> None:

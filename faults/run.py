@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,33 +40,37 @@ class _Work:
 _work = _Work()
 
 
-def _attempt(number: int) -> tuple[int, str | None]:
-    """Try a point in a folder that is the same one for each point of this worker; return what is broken."""
+def _attempt(number: int) -> tuple[int, str, str | None]:
+    """Try a point in a folder that is the same one for each point of this worker.
+
+    Returns the number of the point, what came of it, and what is broken.
+    """
     place = _work.folder / f"worker-{os.getpid()}"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     os.chdir(place)
     try:
-        _work.points[number].attempt(place)
+        came = _work.points[number].attempt(place)
     except BrokenError as error:
         fault = str(error)
     except Exception:  # noqa: BLE001  # whatever a point raises is a fault, and the others go on
         fault = traceback.format_exc()
     else:
-        return number, None
+        return number, "" if came is None else str(came), None
     kept = _work.folder / f"fault-{number}"
     shutil.rmtree(kept, ignore_errors=True)
     place.rename(kept)
-    return number, f"{fault}\n  left in {kept}"
+    return number, "fault", f"{fault}\n  left in {kept}"
 
 
-def _faults(sweep: Sweep, progress: Progress) -> Iterator[str]:
-    """Try every point, and yield what is broken."""
+def _faults(sweep: Sweep, progress: Progress, outcomes: Counter[str]) -> Iterator[str]:
+    """Try every point, count what comes of them, and yield what is broken."""
     task = progress.add_task(sweep.name, total=sum(point.weight for point in _work.points))
     context = multiprocessing.get_context("fork")
     with context.Pool(min(sweep.workers, len(_work.points))) as pool:
-        for number, fault in pool.imap_unordered(_attempt, range(len(_work.points))):
+        for number, came, fault in pool.imap_unordered(_attempt, range(len(_work.points))):
             point = _work.points[number]
+            outcomes[came] += 1
             progress.advance(task, point.weight)
             if fault is not None:
                 yield f"{point.label}: {fault}"
@@ -81,8 +86,9 @@ def _swept(sweep: Sweep, size: int | None, seed: int) -> Outcome:
     _work.folder = Path(tempfile.mkdtemp(prefix=f"faults-{sweep.name}-"))
     columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     faults: list[str] = []
+    outcomes: Counter[str] = Counter()
     with Progress(*columns, console=_console, transient=True) as progress:
-        for fault in _faults(sweep, progress):
+        for fault in _faults(sweep, progress, outcomes):
             faults.append(fault)
             if len(faults) <= _MOST_SHOWN:
                 progress.console.print(f"[red]{sweep.name}[/red]", end=" ")
@@ -90,7 +96,8 @@ def _swept(sweep: Sweep, size: int | None, seed: int) -> Outcome:
     if not faults:
         shutil.rmtree(_work.folder, ignore_errors=True)
     points = sum(point.weight for point in _work.points)
-    return Outcome(sweep.name, points, len(faults), seed, round(time.monotonic() - start, 1))
+    came = {name: outcomes[name] for name in sorted(outcomes) if name}
+    return Outcome(sweep.name, points, len(faults), seed, round(time.monotonic() - start, 1), came)
 
 
 def _arguments() -> argparse.Namespace:
@@ -126,7 +133,9 @@ def main() -> int:
         keep(outcome, given.cache)
         broken += outcome.faults
         told = f"[red]{outcome.faults} faults[/red]" if outcome.faults else "no fault"
-        _console.print(f"{sweep.name:14} {outcome.points:>8,} points  {told:>10}  {outcome.seconds:>7.1f} s")
+        came = ", ".join(f"{name}: {count}" for name, count in outcome.came.items())
+        line = f"{sweep.name:14} {outcome.points:>8,} points  {told:>10}  {outcome.seconds:>7.1f} s  {came}"
+        _console.print(line, soft_wrap=True)
     if broken:
         _console.print(f"{broken} faults; the same points again: --seed {given.seed}")
     return 1 if broken else 0

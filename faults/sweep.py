@@ -26,7 +26,8 @@ class Point:
 
     Args:
         label: what, where and when, as a person needs it to try the point again.
-        attempt: tries it in an empty folder of its own; raises `BrokenError`, or anything, for a fault.
+        attempt: tries it in an empty folder of its own and returns what came of it, in a word, such as
+            the exit code; raises `BrokenError`, or anything, for a fault.
         weight: how many tries it counts for.
     """
 

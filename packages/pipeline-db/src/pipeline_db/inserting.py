@@ -19,7 +19,7 @@ _ROWS = "INSERT INTO processed_records (batch_id, line_number, content) VALUES (
 _SPARSE = 4
 """Lines for each record up to which the gaps between cost less than they save."""
 
-_json = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
 
 type Insertion = Callable[[sqlite3.Connection], object]
 
@@ -40,6 +40,13 @@ def insertion(batch_id: int, records: Sequence[Record]) -> Insertion:
         spread[number - first] = content
     text = _json(spread)
     return lambda connection: connection.execute(_LINES + _BUT_GAPS, (batch_id, first, text))
+
+
+def _json(values: list[str] | list[str | bool]) -> bytearray:
+    """Return values as JSON; in a bytearray, as msgspec 0.22 crashes where there is no memory for bytes."""
+    buffer = bytearray()
+    _encoder.encode_into(values, buffer)
+    return buffer
 
 
 def _dense(numbers: list[int]) -> bool:

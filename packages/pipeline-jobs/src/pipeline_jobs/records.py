@@ -19,9 +19,10 @@ class Record(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
 
 
 _encoder = msgspec.json.Encoder()
+_ROOM = 16 << 20  # bytes; several times what a chunk takes
 
 
-def canonical(records: Sequence[Record]) -> bytes:
+def canonical(records: Sequence[Record]) -> bytes | bytearray:
     """Return the canonical form: a compact JSON object for each record, joined by ``,`` and LF.
 
     Raises:
@@ -32,9 +33,13 @@ def canonical(records: Sequence[Record]) -> bytes:
     return _lines(records)
 
 
-def _lines(records: Sequence[Record]) -> bytes:
+def _lines(records: Sequence[Record]) -> bytes | bytearray:
+    # msgspec 0.22 crashes where memory runs out while it makes bytes, not while it fills a bytearray.
     if len(records) == 1:  # a long line is a chunk by itself, and each copy of it would be felt
-        return _encoder.encode(records[0])
+        buffer = bytearray()
+        _encoder.encode_into(records[0], buffer)
+        return buffer
+    bytearray(_ROOM)  # raises MemoryError in its place; never touched, it takes 10 µs
     # A raw LF cannot stand inside a JSON string, so each one found is the end of a record.
     return _encoder.encode_lines(records)[:-1].replace(b"\n", b",\n")
 
@@ -42,7 +47,7 @@ def _lines(records: Sequence[Record]) -> bytes:
 class Chunk(tuple[Record, ...]):  # noqa: SLOT001  # a tuple's subclass cannot have slots with anything in them
     """Some successive records of a source, together with their canonical form: whoever needs it has it."""
 
-    canonical: bytes
+    canonical: bytes | bytearray
 
     def __new__(cls, records: Iterable[Record], canonical_form: bytes | None = None) -> Self:
         """Keep `records`; their canonical form is made unless it is known already."""
