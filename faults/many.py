@@ -53,7 +53,7 @@ def _different(processes: int, mode: str, folder: Path) -> None:
     for ended in together([_on(mode, arguments("run-all", *share)) for share in shares], folder):
         must(ended.code == 0, ended)
     with closing(sqlite3.connect(folder / DATABASE)) as database:
-        _sound(database)
+        sound(database)
         batches = list(database.execute("SELECT source, status, record_count FROM processing_batches"))
         records = Counter(content for (content,) in database.execute("SELECT content FROM finalized_records"))
     expected = {
@@ -96,8 +96,8 @@ def _opening(mode: str, folder: Path) -> None:
     """Make a new database."""
     _raced(mode, folder, lambda store, number: store.load(*_source(number)))
     with closing(sqlite3.connect(folder / DATABASE)) as database:
-        _sound(database)
-        must(_count(database) == _MOST, "not every batch is there")
+        sound(database)
+        must(count(database) == _MOST, "not every batch is there")
 
 
 def _migration(mode: str, folder: Path) -> None:
@@ -137,11 +137,17 @@ def _source(number: int) -> tuple[Source, list[list[Record]], OnDuplicate]:
     return Source(f"file:///{number}", str(number)), [[Record(1, str(number))]], OnDuplicate.SKIP
 
 
-def _count(database: sqlite3.Connection) -> int:
+def count(database: sqlite3.Connection) -> int:
+    """Return how many batches there are."""
     return database.execute("SELECT count(*) FROM processing_batches").fetchone()[0]
 
 
-def _sound(database: sqlite3.Connection) -> None:
+def sound(database: sqlite3.Connection) -> None:
+    """Make sure that a database is undamaged.
+
+    Raises:
+        BrokenError: it is damaged.
+    """
     must(list(database.execute("PRAGMA integrity_check")) == [("ok",)], "integrity_check")
     must(not list(database.execute("PRAGMA foreign_key_check")), "foreign_key_check")
 
