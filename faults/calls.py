@@ -42,7 +42,7 @@ def counted(scenario: Scenario) -> Counter[str]:
     return most
 
 
-def _chosen[T](every: list[T], size: int | None, random: Random) -> Iterable[T]:
+def chosen[T](every: list[T], size: int | None, random: Random) -> Iterable[T]:
     """Return so many of all, evenly spread; all of them where no number is given."""
     if size is None or size >= len(every):
         return every
@@ -58,7 +58,7 @@ def kill_points(size: int | None, random: Random) -> Iterator[Point]:
         for call, most in sorted(counted(scenario).items())
         for number in range(1, most + 1)
     ]
-    for scenario, call, number in _chosen(every, size, random):
+    for scenario, call, number in chosen(every, size, random):
         yield Point(f"{scenario}: SIGKILL at {call} {number}", partial(_killed, scenario, call, number))
 
 
@@ -85,7 +85,7 @@ def error_points(size: int | None, random: Random) -> Iterator[Point]:
         for error in ERRORS
         for lasting in ("", "+")
     ]
-    for scenario, call, number, error, lasting in _chosen(every, size, random):
+    for scenario, call, number, error, lasting in chosen(every, size, random):
         label = f"{scenario}: {error} at {call} {number}{' and from then on' if lasting else ''}"
         yield Point(label, partial(_failed, scenario, f"{call}:error={error}:when={number}{lasting}"))
 

@@ -22,7 +22,7 @@ _VOLATILE = ("-shm",)  # rebuilt after a crash
 
 
 @dataclass(slots=True)
-class _Disk:
+class Disk:
     """What a power cut could still take.
 
     Attributes:
@@ -101,7 +101,7 @@ def _followed(scenario: Scenario, folder: Path) -> str:
         journal(scenario.mode)
         return command(words)()
 
-    disk = _Disk({str(path) for path in folder.rglob("*")})
+    disk = Disk({str(path) for path in folder.rglob("*")})
     log = folder / "strace"
     printed = folder.with_name(f"{folder.name}-printed")
     options = ["-y", "-s", "0", "-o", str(log), "-e", f"trace={_CALLS}"]

@@ -1,11 +1,26 @@
 """All sweeps, in the order in which they run."""
 
 from calls import CALL_ERRORS, KILLS
+from judge import JUDGE
 from limits import LIMITS
 from many import DIFFERENT, RACES, SAME
 from order import ORDER
 from signals import SIGNALS
 from sweep import Sweep
 from waits import WAITS
+from whole_command import COMMAND_ERRORS, COMMAND_KILLS
 
-SWEEPS: tuple[Sweep, ...] = (ORDER, KILLS, CALL_ERRORS, SIGNALS, LIMITS, DIFFERENT, SAME, RACES, WAITS)
+SWEEPS: tuple[Sweep, ...] = (
+    JUDGE,
+    ORDER,
+    KILLS,
+    COMMAND_KILLS,
+    CALL_ERRORS,
+    COMMAND_ERRORS,
+    SIGNALS,
+    LIMITS,
+    DIFFERENT,
+    SAME,
+    RACES,
+    WAITS,
+)
