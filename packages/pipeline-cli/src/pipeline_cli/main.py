@@ -23,12 +23,6 @@ def main() -> NoReturn:
     """Run the `pipeline` command and exit."""
     # Nothing started from here reports to anybody.
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    for name in ("stdout", "stderr"):
-        # Where one is closed, its number is taken: a file of ours would get it.
-        stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for good
-        # What a terminal cannot show is escaped: a file name must not end a run.
-        stream.reconfigure(errors="backslashreplace")
-        setattr(sys, name, stream)
     sys.excepthook = _say
     code = _ended()
     end_by_default()
@@ -39,6 +33,7 @@ def _ended() -> int:
     """Run the command, and return its exit code even where somebody ends it or takes no more output."""
     try:
         end_on_signals()
+        _prepare_streams()
         code = _main()
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -59,6 +54,15 @@ def _ended() -> int:
             _discard(sys.stderr)
         return exit_code("output")
     return code
+
+
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        # Where one is closed, its number is taken: a file of ours would get it.
+        stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for good
+        # What a terminal cannot show is escaped: a file name must not end a run.
+        stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, stream)
 
 
 def _main() -> int:
