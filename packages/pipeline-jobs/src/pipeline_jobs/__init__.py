@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .ahead import begun, mapped_ahead
     from .base import BaseJob, Progress
+    from .diagnosis import examine_folder
     from .display import shown
     from .errors import BatchError, InputError, OutputError, PipelineError
+    from .findings import Finding
     from .job_a import JobA
     from .job_b import JobB
     from .job_c import JobC
@@ -26,6 +28,7 @@ __all__ = [
     "BatchStore",
     "Chunk",
     "Finalized",
+    "Finding",
     "InputError",
     "JobA",
     "JobB",
@@ -42,6 +45,7 @@ __all__ = [
     "batch_id",
     "begun",
     "draft",
+    "examine_folder",
     "input_path",
     "make_folder",
     "mapped_ahead",
@@ -57,6 +61,7 @@ _MODULES = {
     "BatchStore": "store",
     "Chunk": "records",
     "Finalized": "store",
+    "Finding": "findings",
     "InputError": "errors",
     "JobA": "job_a",
     "JobB": "job_b",
@@ -73,6 +78,7 @@ _MODULES = {
     "batch_id": "validators",
     "begun": "ahead",
     "draft": "output",
+    "examine_folder": "diagnosis",
     "input_path": "validators",
     "make_folder": "output",
     "mapped_ahead": "ahead",

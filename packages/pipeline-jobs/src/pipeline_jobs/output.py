@@ -17,6 +17,7 @@ from .errors import OutputError
 
 _SUFFIX = "_processed.json"
 _RANDOM = re.compile(r"[0-9a-f]{8}\.tmp")
+_TEMPORARY = re.compile(rf"\..+\.{_RANDOM.pattern}", re.DOTALL)
 # A file system allows names of 255 bytes; the temporary name is the longest: .<stem>_<8><suffix>.<8>.tmp
 _LONGEST_STEM = 255 - len(f".{'_' + 8 * 'x'}{_SUFFIX}.{8 * 'x'}.tmp")
 
@@ -118,6 +119,11 @@ def draft(path: Path) -> Iterator[Draft]:
             yield opened
         finally:
             opened.discard()
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a file of that name is a draft, or was one when its writer was killed."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def _locked(path: Path) -> tuple[Path, BinaryIO]:
