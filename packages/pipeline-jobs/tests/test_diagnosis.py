@@ -88,7 +88,7 @@ def test_what_a_killed_run_left_is_counted_and_stays(tmp_path, name):
     (tmp_path / "x.01234567.tmp").write_bytes(b"other")
     (tmp_path / ".x.01234567.tmp").mkdir()
     os.mkfifo(tmp_path / ".y.01234567.tmp")
-    (tmp_path / ".z.01234567.tmp").symlink_to("/dev/zero")
+    (tmp_path / ".z.01234567.tmp").symlink_to("x.01234567.tmp")
 
     with draft(tmp_path / "other.json"):
         findings = examine_folder(tmp_path)

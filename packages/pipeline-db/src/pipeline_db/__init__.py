@@ -1,5 +1,6 @@
 """Batches of records kept in SQLite through Peewee: whole or not at all, and once."""
 
+from .diagnosis import examine_database
 from .errors import CorruptError, DatabaseError
 from .models import ProcessedRecord, ProcessingBatch
 from .store import BUSY_TIMEOUT, PeeweeStore
@@ -11,4 +12,5 @@ __all__ = [
     "PeeweeStore",
     "ProcessedRecord",
     "ProcessingBatch",
+    "examine_database",
 ]

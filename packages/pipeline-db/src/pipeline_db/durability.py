@@ -29,10 +29,19 @@ _MOUNTS = Path("/proc/self/mountinfo")
 
 def journal(sqlite_version: tuple[int, ...], path: Path) -> Journal:
     """Return the journal for the database at `path`: WAL only where library and file system allow it."""
-    mended = sqlite_version >= _MENDED_SINCE or any(
+    return WAL if mended(sqlite_version) and local(file_system(path)) else ROLLBACK
+
+
+def mended(sqlite_version: tuple[int, ...]) -> bool:
+    """Return whether a release of SQLite is without the fault that can corrupt a WAL."""
+    return sqlite_version >= _MENDED_SINCE or any(
         sqlite_version[:2] == release[:2] and sqlite_version >= release for release in _MENDED
     )
-    return WAL if mended and file_system(path) in _LOCAL else ROLLBACK
+
+
+def local(kind: str | None) -> bool:
+    """Return whether a file system of this type is known to be local."""
+    return kind in _LOCAL
 
 
 def file_system(path: Path) -> str | None:

@@ -26,7 +26,7 @@ class CorruptError(DatabaseError):
     """A database is damaged; restore it from a backup."""
 
 
-_DRIVER = peewee.sqlite3  # type: ignore[attr-defined]  # pysqlite3, where that one is newer
+DRIVER = peewee.sqlite3  # type: ignore[attr-defined]  # pysqlite3, where that one is newer
 _PRIMARY = 0xFF  # SQLite's extended result codes keep the primary one in their lowest byte
 _CODES = {
     sqlite3.SQLITE_PERM: ("database.denied", "access is denied"),
@@ -46,7 +46,7 @@ def reported(path: Path, busy_timeout: float) -> Iterator[None]:
     """Turn what the driver raises within the block into a ``DatabaseError`` that names the file."""
     try:
         yield
-    except (PeeweeException, _DRIVER.Error) as error:
+    except (PeeweeException, DRIVER.Error) as error:
         raise _translated(error, path, busy_timeout) from error
 
 

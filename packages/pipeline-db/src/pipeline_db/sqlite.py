@@ -156,17 +156,27 @@ def check(path: Path, busy_timeout: float) -> None:
     Raises:
         DatabaseError: it cannot.
     """
+    if writable(path):
+        Connection(path, busy_timeout).database.close()
+
+
+def writable(path: Path) -> bool:
+    """Return whether there is a file, after making sure that it can be written, or made.
+
+    Raises:
+        DatabaseError: it cannot.
+    """
     if exists(path):
         # The journal is kept beside the file.
         if not os.access(path, os.W_OK) or not os.access(path.resolve().parent, os.W_OK | os.X_OK):
             raise DatabaseError(
                 "database.read_only", f"{shown(path)}: cannot be written; name another with --db-path"
             )
-        Connection(path, busy_timeout).database.close()
-        return
+        return True
     nearest = next(folder for folder in path.parents if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise DatabaseError("database.unavailable", f"{shown(path)}: cannot be made in {shown(nearest)}")
+    return False
 
 
 def exists(path: Path) -> bool:
