@@ -1,6 +1,8 @@
 """What is found of a database's place and of what keeps it durable there, and that nothing there changes."""
 
 import os
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -51,7 +53,7 @@ def test_a_database_that_can_be_used(store):
         ("database", f"{store.path}, {store.path.stat().st_size:,} bytes", None, None),
         LOCAL,
         ROLLBACK,
-        ("mode of the file", "0600, its owner's alone", None, None),
+        ("file mode", "0600, its owner's alone", None, None),
         ("schema", "version 2, that of this release", None, None),
         ("integrity", "SQLite finds no damage, and a batch for every record", None, None),
         ("batches", "1 finalized, none unfinished", None, None),
@@ -130,7 +132,7 @@ def test_a_file_that_others_may_use_is_worth_a_hint(store, mode):
     store.path.chmod(mode)
 
     hint = "others than its owner may use it; chmod 600 keeps them out"
-    assert ("mode of the file", f"{mode:04o}", hint, None) in said(examine_database(store.path))
+    assert ("file mode", f"{mode:04o}", hint, None) in said(examine_database(store.path))
 
 
 @pytest.mark.parametrize(
@@ -163,3 +165,10 @@ def test_where_no_database_can_be_made_is_an_error(home, unprivileged):
 
     text = f"{home / 'p.db'}: cannot be made in {home}"
     assert ("database", f"{home / 'p.db'}", None, ("database.unavailable", text)) in findings
+
+
+def test_a_run_does_not_import_it():
+    code = "import sys, pipeline_db; print('pipeline_db.diagnosis' in sys.modules, hasattr(pipeline_db, 'x'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "False False\n" == done.stdout

@@ -54,6 +54,18 @@ def list_jobs(options: dict[str, str | None]) -> None:
         click.echo(f"  {number}. {name}")
 
 
+@cli.command()
+@click.option("--json", "as_document", is_flag=True, help="Print the findings as one JSON document.")
+@click.pass_context
+def doctor(context: click.Context, /, as_document: bool) -> None:
+    """Examine all that a run depends on, and change nothing."""
+    from .doctor import as_json, as_table, examine, worst  # noqa: PLC0415  # rich and Peewee, 0.2 s to import
+
+    findings = examine(context.obj)
+    (as_json if as_document else as_table)(findings)
+    context.exit(exit_code(worst(findings)))
+
+
 def _inputs_and_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command what `run` and `run-all` have in common."""
     for decorate in (

@@ -1,9 +1,13 @@
 """Batches of records kept in SQLite through Peewee: whole or not at all, and once."""
 
-from .diagnosis import examine_database
+from typing import TYPE_CHECKING
+
 from .errors import CorruptError, DatabaseError
 from .models import ProcessedRecord, ProcessingBatch
 from .store import BUSY_TIMEOUT, PeeweeStore
+
+if TYPE_CHECKING:
+    from .diagnosis import examine_database
 
 __all__ = [
     "BUSY_TIMEOUT",
@@ -14,3 +18,12 @@ __all__ = [
     "ProcessingBatch",
     "examine_database",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # On demand: no run has a use for it.
+    if name != "examine_database":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .diagnosis import examine_database  # noqa: PLC0415  # see above
+
+    return examine_database

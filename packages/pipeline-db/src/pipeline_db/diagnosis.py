@@ -65,9 +65,9 @@ def _modes(path: Path) -> Finding:
     mode = stat.S_IMODE(path.stat().st_mode)
     found = f"{mode:04o}"
     if not mode & _OTHERS:
-        return Finding("mode of the file", f"{found}, its owner's alone")
+        return Finding("file mode", f"{found}, its owner's alone")
     hint = "others than its owner may use it; chmod 600 keeps them out"
-    return Finding("mode of the file", found, hint=hint)
+    return Finding("file mode", found, hint=hint)
 
 
 def _nearest(path: Path) -> Path:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .config import PipelineConfig
     from .context import RunContext
     from .definition import JobSpec, PipelineDefinition
+    from .diagnosis import diagnose
     from .errors import OrchestrationError, UsageError
     from .flow import make_job_task, run_pipeline
     from .names import EngineName, LogLevel
@@ -28,6 +29,7 @@ __all__ = [
     "RunContext",
     "RunResult",
     "UsageError",
+    "diagnose",
     "load_pipeline",
     "make_job_task",
     "pipeline_address",
@@ -46,6 +48,7 @@ _MODULES = {
     "RunContext": "context",
     "RunResult": "result",
     "UsageError": "errors",
+    "diagnose": "diagnosis",
     "load_pipeline": "address",
     "make_job_task": "flow",
     "pipeline_address": "sources",

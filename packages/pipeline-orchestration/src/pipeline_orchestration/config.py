@@ -52,16 +52,31 @@ class PipelineConfig:
         Raises:
             UsageError: ``usage.setting``, naming the setting and where it stands.
         """
+        config, faults = cls.gathered(arguments)
+        for fault in faults.values():
+            raise fault
+        return config
+
+    @classmethod
+    def gathered(cls, arguments: Mapping[str, object]) -> tuple[Self, Mapping[str, UsageError]]:
+        """Return the settings, those that make no sense by default, and what is wrong with these, by name.
+
+        Raises:
+            UsageError: ``usage.setting``: a file cannot be read.
+        """
         values: dict[str, Any] = {}
+        faults: dict[str, UsageError] = {}
         for name, given in gather(_PARSERS, arguments).items():
             if name not in _PARSERS:
                 text = f"{name} ({given.place}): unknown setting; there are {', '.join(_PARSERS)}"
-                raise UsageError("usage.setting", text)
+                faults[name] = UsageError("usage.setting", text)
+                continue
             try:
                 values[name] = _PARSERS[name](given.value)
             except ValueError as error:
-                raise UsageError("usage.setting", f"{name} ({given.place}): {error}") from error
-        return cls(**values)
+                faults[name] = UsageError("usage.setting", f"{name} ({given.place}): {error}")
+                faults[name].__cause__ = error
+        return cls(**values), faults
 
 
 def _path(value: object) -> Path:
