@@ -40,6 +40,7 @@ Options:
   --help                          Show this message and exit.
 
 Commands:
+  doctor     Examine all that a run depends on, and change nothing.
   list-jobs  List all available jobs in the pipeline.
   run        Run the pipeline with flexible start/stop points.
   run-all    Run the complete pipeline (A -> B -> C).
@@ -50,6 +51,15 @@ Usage: pipeline list-jobs [OPTIONS]
   List all available jobs in the pipeline.
 
 Options:
+  --help  Show this message and exit.
+""",
+    ("doctor",): """\
+Usage: pipeline doctor [OPTIONS]
+
+  Examine all that a run depends on, and change nothing.
+
+Options:
+  --json  Print the findings as one JSON document.
   --help  Show this message and exit.
 """,
     ("run",): f"""\

@@ -22,6 +22,8 @@ finally:
         (["--version"], []),
         (["run", "--help"], []),
         (["list-jobs"], []),
+        (["doctor", "--help"], []),
+        (["doctor"], ["msgspec", "peewee", "rich"]),
         (["run", "sample.txt", "--stop-after", "A"], ["msgspec"]),
         (["run-all", "sample.txt"], ["msgspec", "peewee"]),
     ],

@@ -133,7 +133,7 @@ def test_a_missing_prefect_is_said_to_be(monkeypatch):
     ],
 )
 def test_an_api_is_asked_only_where_a_run_would_ask_it(monkeypatch, asked, expected):
-    monkeypatch.setenv("PREFECT_API_URL", "http://[")
+    monkeypatch.setenv("PREFECT_API_URL", "http://[::1")
 
     findings = examine_engine(asked)
 
