@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
-from pipeline_orchestration import EngineName, diagnose
+from pipeline_orchestration import EngineName, PipelineRunner, diagnose
 from pipeline_orchestration.diagnosis import examine_engine
 
 
@@ -51,8 +51,8 @@ def test_each_setting_is_named_with_its_place(folder, monkeypatch):
     assert f"{folder}/p.db: none yet, the first load makes it" == found["database"]
 
 
-def test_what_a_run_left_is_found(runner, sample, folder):
-    runner(engine="local").run(sample, stop_after="B")
+def test_what_a_run_left_is_found(sample, folder):
+    PipelineRunner(output_dir="out", db_path="p.db", log_level="OFF").run(sample, stop_after="B")
 
     found = facts(diagnose(output_dir="out", db_path="p.db"))
 
@@ -60,9 +60,8 @@ def test_what_a_run_left_is_found(runner, sample, folder):
     assert "0 finalized, 1 unfinished: 1" == found["batches"]
 
 
-@pytest.mark.parametrize("engine", ["local"], indirect=True)
 @pytest.mark.parametrize("skipped", ["output_dir", "db_path", "engine"])
-def test_what_a_setting_that_makes_no_sense_is_about_is_left_out(monkeypatch, engine, skipped):
+def test_what_a_setting_that_makes_no_sense_is_about_is_left_out(monkeypatch, skipped):
     """Its default is not what the person meant; the others are examined, and each fault is named."""
     named = {"output_dir": "output folder", "db_path": "database", "engine": "engine"}
     monkeypatch.setenv("PIPELINE_BUSY_TIMEOUT", "soon")

@@ -1,5 +1,6 @@
 """Whether an API answers, and what is said if it does not: never a user, a password or a key."""
 
+import errno
 import re
 import threading
 import time
@@ -116,7 +117,8 @@ def test_where_nobody_listens_is_an_error():
     said = examined(f"http://me:secret@127.0.0.1:{port}/api")
 
     url = f"http://127.0.0.1:{port}/api"
-    text = f"{url}: [Errno 111] Connection refused; start it, correct its URL, or use --engine local"
+    refused = f"[Errno {errno.ECONNREFUSED}] Connection refused"
+    text = f"{url}: {refused}; start it, correct its URL, or use --engine local"
     assert (url, None, ("orchestration.unreachable", text, True)) == (said[0], said[1], said[2])
 
 
