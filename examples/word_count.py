@@ -42,8 +42,8 @@ class WordCount(BaseJob):
 
 pipeline = (
     PipelineDefinition("word count")
-    .add_job("A", lambda run: JobA(run.output_dir, encoding=run.encoding))
-    .add_job("B", lambda run: JobB(run.store, on_duplicate=run.on_duplicate), retries=3)
+    .add_job("A", lambda run: JobA(run.output_dir, run.encoding, run.max_record_bytes))
+    .add_job("B", lambda run: JobB(run.store, run.on_duplicate, run.max_record_bytes), retries=3)
     .add_job("C", lambda run: JobC(run.store))
     .add_job("words", lambda run: WordCount(run.store.path))
 )

@@ -14,6 +14,8 @@ RUN_OPTIONS = """\
                                   What to do with records that a finalized
                                   batch holds already.
   --encoding NAME                 Encoding of the input files.
+  --max-record-bytes N            Refuse inputs with a record larger than
+                                  this.
   --busy-timeout S                Seconds to wait for a database that is in
                                   use.
   --no-progress                   Show no progress of jobs that take long.

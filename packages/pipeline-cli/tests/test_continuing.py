@@ -56,11 +56,12 @@ def test_the_command_in_the_document_continues_too(program, lock, folder):
     """With B as the first job the input is the document, by the name it was given."""
     (folder / "data/output/sample_processed.json").rename(folder / "-x 'y'.json")
     options = ["--start-from", "B", "--stop-after", "B", "--busy-timeout", "0", "--on-duplicate", "load"]
+    options += ["--max-record-bytes", "99"]
     done = program("run", *options, "--json", "--", "-x 'y'.json")
     lock.close()
 
     (run,) = done.document["runs"]
-    repeated = "--busy-timeout 0.0 --on-duplicate load --start-from B --stop-after B"
+    repeated = "--busy-timeout 0.0 --on-duplicate load --max-record-bytes 99 --start-from B --stop-after B"
     command = f"""pipeline run {repeated} -- '-x '"'"'y'"'"'.json'"""
     assert (6, command) == (done.code, run["continue_with"])
     assert 0 == in_bash(command)

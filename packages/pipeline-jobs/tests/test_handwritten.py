@@ -1,6 +1,7 @@
 """Records as a person writes them: what is clear is taken, what is not is refused."""
 
 from enum import StrEnum
+from itertools import batched
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,8 @@ class Number(int):
 
 
 def taken(elements):
-    return [record for chunk in records_in(elements, "x") for record in chunk]
+    batches = batched(elements, handwritten.CHUNK)
+    return [record for chunk in records_in(batches, "x") for record in chunk]
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,37 @@ def test_what_names_no_source_has_none(tmp_path, content):
 def test_no_file_has_no_source(tmp_path):
     assert reading.source_in(tmp_path / "missing") is None
     assert reading.source_in(tmp_path) is None
+
+
+@pytest.mark.parametrize("block", range(1, 40))
+def test_pieces_are_whole_lines_wherever_a_block_ends(tmp_path, pieces_of, block):
+    """Also in the middle of what separates them."""
+    path = tmp_path / "x.json"
+    path.write_bytes(b"head aaa,,\nbbbb,\n,\ncccccccc\nd,\neeee,\n\n tail")
+
+    with InputFile(path) as file, pieces_of(block):
+        pieces = list(reading._bodies(file, 5, file.size - 5, 1000))
+
+    assert b"aaa,,\nbbbb,\n,\ncccccccc\nd,\neeee,\n" == b",\n".join(pieces)
+    assert block > 2 or [b"aaa,", b"bbbb", b"", b"cccccccc\nd", b"eeee", b""] == pieces
+
+
+def test_of_a_line_without_end_no_more_is_held_than_a_record_can_take(tmp_path, pieces_of):
+    path = tmp_path / "x.json"
+    path.write_bytes(b"a,\n" + 10_000 * b"x")
+
+    with InputFile(path) as file, pieces_of(10):
+        pieces = list(reading._bodies(file, 0, file.size, 100))
+
+    assert [1, 107] == list(map(len, pieces))
+
+
+def test_a_chunk_takes_no_more_than_is_read_at_once(tmp_path, pieces_of):
+    """Ten thousand records may be a megabyte, or as many gigabytes."""
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(["x" * 40] * 100))
+
+    with InputFile(path) as file, pieces_of(500):
+        sizes = [len(chunk.canonical) for chunk in reading.read_file(file).chunks]
+
+    assert max(sizes) < 1200

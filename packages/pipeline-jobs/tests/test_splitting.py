@@ -1,13 +1,14 @@
 """Lines end at LF, CRLF and CR; what cannot be decoded is named to the byte."""
 
 import io
+import itertools
 import re
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline_jobs import InputError, text_encoding
+from pipeline_jobs import MAX_RECORD_BYTES, InputError, text_encoding
 from pipeline_jobs.splitting import LineSplitter
 
 SIZES = [1, 2, 3, 1000]
@@ -22,8 +23,8 @@ def blocks(data, size):
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def split(data, size=1000, encoding="utf-8"):
-    splitter = LineSplitter("x.txt", encoding)
+def split(data, size=1000, encoding="utf-8", limit=MAX_RECORD_BYTES):
+    splitter = LineSplitter("x.txt", encoding, limit)
     records = [record for chunk in splitter.chunks(blocks(data, size)) for record in chunk]
     assert splitter.records == len(records)
     return [(record.line_number, record.content) for record in records], splitter.lines
@@ -174,3 +175,33 @@ def test_what_a_codec_refuses_from_the_start_is_still_an_input_error(encoding, d
     """Without a byte order mark, UTF-16 does not decode again what comes before the fault."""
     with pytest.raises(InputError, match=rf"^x\.txt, byte \d, line 1: not {encoding};"):
         split(data, encoding=encoding)
+
+
+@given(texts.filter(lambda text: "\0" not in text and "\ufeff" not in text), st.integers(1, 20))
+@example("aé\r\n日本\n", 3)
+@example("   \n", 2)
+def test_the_first_line_beyond_the_limit_is_refused_wherever_a_block_ends(text, limit):
+    """A blank one too: it would have to be held to be known for blank."""
+    lines = [line.removesuffix("\n") for line in io.StringIO(text, newline=None)]
+    large = [number for number, line in enumerate(lines, 1) if len(line.encode()) > limit]
+    for size in SIZES:
+        if not large:
+            assert model(text) == split(text.encode(), size, limit=limit)
+            continue
+        with pytest.raises(InputError) as caught:
+            split(text.encode(), size, limit=limit)
+
+        hint = "allow larger ones with --max-record-bytes"
+        assert "input.record_size" == caught.value.code
+        assert f"x.txt, line {large[0]}: a record of more than {limit} bytes; {hint}" == str(caught.value)
+
+
+@pytest.mark.parametrize(("filling", "taken"), [(b"x" * 10, 11), (b" " * 10, 11), ("é".encode() * 5, 11)])
+def test_of_a_line_without_end_no_more_than_the_limit_is_read(filling, taken):
+    blocks_taken = []
+    endless = (blocks_taken.append(block) or block for block in itertools.repeat(filling))
+
+    with pytest.raises(InputError, match="line 1: a record of more than 100 bytes"):
+        list(LineSplitter("x.txt", max_record_bytes=100).chunks(endless))
+
+    assert taken == len(blocks_taken)

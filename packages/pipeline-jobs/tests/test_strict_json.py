@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline_jobs import InputError, strict_json
+from pipeline_jobs import MAX_RECORD_BYTES, InputError, limits
 from pipeline_jobs.input_file import InputFile
 from pipeline_jobs.strict_json import JsonStream
 
@@ -28,11 +28,11 @@ def parse(tmp_path_factory, pieces_of):
     """Reads JSON text from a file, in blocks of so many bytes."""
     path = tmp_path_factory.mktemp("json") / "x.json"
 
-    def parsed(text, size=1 << 20, take=JsonStream.value):
+    def parsed(text, size=1 << 20, take=JsonStream.value, limit=MAX_RECORD_BYTES):
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         with InputFile(path) as file, pieces_of(size):
             file.where = "x.json"
-            stream = JsonStream(file)
+            stream = JsonStream(file, limit)
             value = take(stream)
             stream.end()
             return value
@@ -80,6 +80,54 @@ def test_nothing_is_read_that_json_does_not_read(parse, take, text, size):
     odd = {"input.repeated_key"} if text.count('"') > 2 else set()
     odd |= {"input.number"} if re.search(r"NaN|Infinity|[eE]|[\d.]{40}", text) else set()
     assert found in {expected, *odd}
+
+
+def outcome(parse, text, size, take):
+    """Return the value, or the code and the words of the error; a number is told as far as it was read."""
+    try:
+        return repr(parse(text, size, take))
+    except InputError as error:
+        return error.code, str(error).partition("the number")[0]
+
+
+@pytest.mark.parametrize("take", [JsonStream.value, piecewise])
+@settings(max_examples=200)
+@given(text=scraps, rest=st.sampled_from(["", "1" * 30, " " * 60, '"' + "a" * 60, "]" * 60]), data=st.data())
+@example(text=r'["\ud83c\udf89\u00', rest="", data=None)
+def test_what_json_is_told_does_not_depend_on_where_blocks_end(parse, take, text, rest, data):
+    """An error that what follows cannot mend is told before it is read: it must be the error of the whole."""
+    whole = outcome(parse, text + rest, 1 << 20, take)
+    sizes = range(3, len(text) + 3) if data is None else [data.draw(SIZES)]
+
+    assert {whole} == {outcome(parse, text + rest, size, take) for size in sizes}
+
+
+DOCUMENTS = [
+    '{"records": [{"line_number": 12, "content": "a\\u00e9\\ud83c\\udf89\\n\\"x\\\\"}, "b"], "n": -12.5e+10}',
+    '[true, false, null, -0.5, 1e10, {"a": [[], {}]}, "é日🎉", -12]',
+    '["\\u00e9\\u00zz this is no escape, and a long way before the end of what there is"]',
+    '[1, 2, tru, "this is no word, and a long way before the end of what there is"]',
+    '[1, 2, -x, "this is no number, and a long way before the end of what there is"]',
+    '[1, 2, -Infinit, "this is no number, and a long way before the end of what there is"]',
+    '{"a": 1, "b" 2, "c": "this colon is missing a long way before the end of what there is"}',
+    '{"a": 1, "b": [2 3], "c": "this comma is missing a long way before the end of what there is"}',
+    '{"a": 1, "b": [2, ], "c": "this comma is too many a long way before the end of what there is"}',
+    '{"a": 1, b: 2, "c": "these quotes are missing a long way before the end of what there is"}',
+    '["a\tb", "this tab is not escaped, and a long way before the end of what there is"]',
+    '["a \\x b", "this is no escape, and a long way before the end of what there is"]',
+]
+
+
+@pytest.mark.parametrize("text", DOCUMENTS)
+def test_every_cut_gives_what_json_gives_of_the_whole(parse, text):
+    try:
+        expected = repr(json.loads(text))
+    except json.JSONDecodeError as error:
+        expected = "input.json", f"x.json, line 1, column {error.colno}: no valid JSON: {error.msg}"
+
+    found = {outcome(parse, text, size, JsonStream.value) for size in range(1, len(text.encode()) + 2)}
+
+    assert {expected} == found
 
 
 @pytest.mark.parametrize("size", [3, 7, 1 << 20])
@@ -151,19 +199,57 @@ def test_a_number_may_be_as_long_as_python_writes_one(parse):
     assert [10**39, -(10**38), math.pi, 5e-324] == parse(json.dumps([10**39, -(10**38), math.pi, 5e-324]))
 
 
-def test_a_value_that_does_not_end_is_not_read_to_the_end(parse, monkeypatch):
+@pytest.fixture
+def bytes_read(parse, monkeypatch):
+    """Reads JSON that is refused, of a value of 100 characters at most: the error, and the bytes it took."""
+    monkeypatch.setattr(limits, "_BESIDE", 40)
+
+    def refused(text, limit=10):
+        streams = []
+
+        def take(stream):
+            streams.append(stream)
+            return piecewise(stream)
+
+        with pytest.raises(InputError) as caught:
+            parse(text, 10, take, limit)
+        return caught.value.code, str(caught.value), streams[0]._bytes
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    "text", ['["a",\n  "', '["a",\n  {"content": "', '["a",\n  [', '["a",\n  {"a":"\\u0041']
+)
+def test_a_value_that_does_not_end_is_not_read_to_the_end(bytes_read, text):
     """The memory for one value has a bound, however large the file."""
-    monkeypatch.setattr(strict_json, "MAX_VALUE", 100)
-    streams = []
+    code, message, read = bytes_read(text + 5_000 * "1,")
 
-    def value(stream):
-        streams.append(stream)
-        return stream.value()
+    hint = "allow larger ones with --max-record-bytes"
+    assert "input.record_size" == code
+    assert f"x.json, line 2, column 3: a record of more than 10 bytes; {hint}" == message
+    assert 100 < read < 150
 
-    with pytest.raises(InputError, match="Unterminated string"):
-        parse('"' + 10_000 * "x", 10, value)
 
-    assert streams[0]._bytes < 1000
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [('["a", nul', "column 7"), ('[{"a" 1', "column 7"), (r'["\x', "column 3"), ('["a\tb', "column 4")],
+)
+def test_bad_json_is_refused_before_the_rest_is_read(bytes_read, text, place):
+    code, message, read = bytes_read(text + 5_000 * "1,")
+
+    assert "input.json" == code
+    assert message.startswith(f"x.json, line 1, {place}: no valid JSON: ")
+    assert read <= 40
+
+
+def test_a_value_is_as_large_as_it_is_wherever_a_block_ends(parse, monkeypatch):
+    """One that is whole, but larger than a record within the limit can be, is refused all the same."""
+    monkeypatch.setattr(limits, "_BESIDE", 40)
+    for size in range(3, 300):
+        assert "x" * 98 == parse('"' + "x" * 98 + '"', size, limit=10)
+        with pytest.raises(InputError, match="a record of more than 10 bytes"):
+            parse('"' + "x" * 99 + '"', size, limit=10)
 
 
 def test_a_surrogate_pair_is_one_character_wherever_a_block_ends(parse):

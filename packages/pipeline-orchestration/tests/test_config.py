@@ -9,6 +9,7 @@ from pipeline_jobs import OnDuplicate
 from pipeline_orchestration import EngineName, LogLevel, PipelineConfig, UsageError
 
 ALL = "output_dir, db_path, log_level, engine, pipeline, on_duplicate, encoding, busy_timeout"
+ALL += ", max_record_bytes"
 
 
 def test_defaults(folder):
@@ -21,6 +22,7 @@ def test_defaults(folder):
         "on_duplicate": OnDuplicate.SKIP,
         "encoding": "utf-8",
         "busy_timeout": 30.0,
+        "max_record_bytes": 16 * 1024 * 1024,
     } == asdict(PipelineConfig.load())
 
 
@@ -76,6 +78,11 @@ def test_paths_become_absolute(folder, tmp_path, monkeypatch, given, expected):
         ("busy_timeout", "-1", "expected between 0 and 86400 seconds, got -1"),
         ("busy_timeout", "86401", "expected between 0 and 86400 seconds, got 86401"),
         ("busy_timeout", "nan", "expected between 0 and 86400 seconds, got nan"),
+        ("max_record_bytes", "16M", "expected a number of bytes, got '16M'"),
+        ("max_record_bytes", "1.5", "expected a number of bytes, got '1.5'"),
+        ("max_record_bytes", "0", "expected between 1 and 1073741824 bytes, got 0"),
+        ("max_record_bytes", "-1", "expected between 1 and 1073741824 bytes, got -1"),
+        ("max_record_bytes", "1073741825", "expected between 1 and 1073741824 bytes, got 1073741825"),
         ("encoding", "utf-99", "unknown text encoding 'utf-99', try utf-8 or latin-1"),
         ("output_dir", "~nobody-of-that-name/out", "there is no home directory ~nobody-of-that-name"),
     ],
@@ -156,6 +163,8 @@ def test_settings_are_frozen():
         ("db_path = 7", "expected a path, got 7"),
         ("encoding = true", "expected text, got True"),
         ("busy_timeout = [1]", "expected a number of seconds, got [1]"),
+        ("max_record_bytes = true", "expected a number of bytes, got True"),
+        ("max_record_bytes = 1e3", "expected a number of bytes, got 1000.0"),
         ("log_level = {}", "expected DEBUG, INFO, WARNING, ERROR, CRITICAL or OFF, got {}"),
     ],
 )

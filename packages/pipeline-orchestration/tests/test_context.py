@@ -8,13 +8,16 @@ from pipeline_orchestration import PipelineConfig, RunContext
 
 
 def test_settings_are_at_hand(folder):
-    config = PipelineConfig.load(output_dir="out", encoding="latin-1", on_duplicate="load")
+    config = PipelineConfig.load(
+        output_dir="out", encoding="latin-1", on_duplicate="load", max_record_bytes=7
+    )
     context = RunContext(config, "run 1")
 
-    assert (folder / "out", "iso8859-1", OnDuplicate.LOAD) == (
+    assert (folder / "out", "iso8859-1", OnDuplicate.LOAD, 7) == (
         context.output_dir,
         context.encoding,
         context.on_duplicate,
+        context.max_record_bytes,
     )
     assert (config, "run 1", None) == (context.config, context.run_id, context.progress)
 

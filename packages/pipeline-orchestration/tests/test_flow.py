@@ -128,6 +128,7 @@ def test_parameters_hold_addresses_and_settings_only(runner, folder, seen):
         "on_duplicate": "skip",
         "encoding": "utf-8",
         "busy_timeout": 2.0,
+        "max_record_bytes": 1 << 24,
     } == parameters
     assert "secret" not in json.dumps(parameters)
 

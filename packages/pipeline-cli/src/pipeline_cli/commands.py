@@ -77,6 +77,9 @@ def _inputs_and_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--busy-timeout", type=float, metavar="S", help="Seconds to wait for a database that is in use."
         ),
+        click.option(
+            "--max-record-bytes", type=int, metavar="N", help="Refuse inputs with a record larger than this."
+        ),
         click.option("--encoding", metavar="NAME", help="Encoding of the input files."),
         click.option(
             "--on-duplicate",

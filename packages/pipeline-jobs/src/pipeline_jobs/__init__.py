@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .job_a import JobA
     from .job_b import JobB
     from .job_c import JobC
+    from .limits import MAX_RECORD_BYTES, MOST_RECORD_BYTES
     from .output import draft, make_folder
     from .records import MAX_INTEGER, Chunk, Record, RecordsDigest, Source
     from .result import JobResult
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_INTEGER",
+    "MAX_RECORD_BYTES",
+    "MOST_RECORD_BYTES",
     "BaseJob",
     "BatchError",
     "BatchId",
@@ -55,6 +58,8 @@ __all__ = [
 
 _MODULES = {
     "MAX_INTEGER": "records",
+    "MAX_RECORD_BYTES": "limits",
+    "MOST_RECORD_BYTES": "limits",
     "BaseJob": "base",
     "BatchError": "errors",
     "BatchId": "store",

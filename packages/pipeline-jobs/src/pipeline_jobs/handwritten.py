@@ -2,13 +2,14 @@
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import batched, count, pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count, pairwise
 
 import msgspec
 
 from .display import shown
 from .errors import InputError
+from .limits import MAX_RECORD_BYTES, first_too_large, too_large
 from .records import MAX_INTEGER, Chunk, Record
 
 CHUNK = 10_000
@@ -20,26 +21,33 @@ SHAPE = 'expected a list of records, or an object with "records"'
 NO_RECORDS = f'{SHAPE}, got an object without a list of "records"'
 
 
-def records_in(elements: Iterable[object], where: str) -> Iterator[Chunk]:
-    """Yield the records that `elements`, strings or objects, stand for; line numbers default to the position.
+def records_in(
+    batches: Iterable[Sequence[object]], where: str, max_record_bytes: int = MAX_RECORD_BYTES
+) -> Iterator[Chunk]:
+    """Yield the records that the elements of the batches stand for, strings or objects.
+
+    Line numbers default to the position.
 
     Raises:
-        InputError: ``input.shape``, ``input.nul``, ``input.surrogate`` or ``input.repeated_line``.
+        InputError: ``input.shape``, ``input.nul``, ``input.surrogate``, ``input.record_size`` or
+            ``input.repeated_line``.
     """
     numbers = _LineNumbers()
     before = 0
-    for batch in batched(elements, CHUNK):
+    for batch in batches:
         records = _plain_records(batch, before) or [
             _record(element, position, where) for position, element in enumerate(batch, before + 1)
         ]
         numbers.add([record.line_number for record in records])
         try:
-            yield Chunk(records)
+            chunk = Chunk(records)
         except UnicodeEncodeError as error:
             bad = next(n for n, record in enumerate(records, before + 1) if _SURROGATE.search(record.content))
             text = f"{where}, record {bad}: a lone surrogate is no text"
             raise InputError("input.surrogate", text) from error
+        check_sizes(chunk, before, where, max_record_bytes)
         before += len(records)
+        yield chunk
     if (again := numbers.repeated()) is not None:
         raise InputError("input.repeated_line", f"{where}: line number {again} is given twice")
 
@@ -61,7 +69,18 @@ def split(data: object, where: str) -> tuple[Mapping[str, object], list[object]]
             raise InputError("input.shape", f"{where}: {SHAPE}, got {_kind(data)}")
 
 
-def _plain_records(elements: tuple[object, ...], before: int) -> list[Record] | None:
+def check_sizes(chunk: Chunk, before: int, where: str, max_record_bytes: int) -> None:
+    """Make sure that no record of a chunk, which `before` others came before, is too large.
+
+    Raises:
+        InputError: ``input.record_size``.
+    """
+    contents = (record.content for record in chunk)
+    if (large := first_too_large(contents, len(chunk.canonical), max_record_bytes)) is not None:
+        raise too_large(f"{where}, record {before + large + 1}", max_record_bytes)
+
+
+def _plain_records(elements: Sequence[object], before: int) -> list[Record] | None:
     """Return the records of elements of one plain type without a fault, in a tenth of the time; else None."""
     kinds = set(map(type, elements))
     if kinds == {str}:

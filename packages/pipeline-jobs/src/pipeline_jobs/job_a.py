@@ -8,6 +8,7 @@ from .base import BaseJob
 from .compression import content_blocks, content_stem
 from .document import Writer
 from .input_file import InputFile
+from .limits import MAX_RECORD_BYTES
 from .output import candidates, draft
 from .reading import source_in
 from .splitting import LineSplitter, text_encoding
@@ -24,12 +25,16 @@ class JobA(BaseJob[Path, Path]):
     Args:
         output_dir: where the document goes; made if it is missing.
         encoding: of the file, decoded strictly.
+        max_record_bytes: of a record's content in UTF-8; a larger one is refused, and never held as a whole.
 
     Counts ``lines``, ``records`` and ``blank``.
     """
 
-    def __init__(self, output_dir: Path, encoding: str = "utf-8") -> None:
+    def __init__(
+        self, output_dir: Path, encoding: str = "utf-8", max_record_bytes: int = MAX_RECORD_BYTES
+    ) -> None:
         self.output_dir = Path(output_dir).absolute()
+        self.max_record_bytes = max_record_bytes
         self.encoding = text_encoding(encoding)
 
     def validate_input(self, value: object) -> Path:
@@ -42,7 +47,7 @@ class JobA(BaseJob[Path, Path]):
             source = file.source
             names = candidates(self.output_dir, content_stem(value), source.uri)
             original = _Measured(file)
-            splitter = LineSplitter(file.where, self.encoding)
+            splitter = LineSplitter(file.where, self.encoding, self.max_record_bytes)
             with ahead(splitter.chunks(content_blocks(file, original))) as made:
                 # The first records are read before anything is made: input refused at once leaves no trace.
                 chunks = begun(made, 1)
@@ -54,9 +59,13 @@ class JobA(BaseJob[Path, Path]):
                         del chunk  # where a line is long, before the next one comes
                     document.finish(original.size, original.sha256)
                     file.check_unchanged()
-                    path = output.publish(names, lambda there: _source_uri(there) == source.uri)
+                    path = output.publish(names, lambda there: self._source_uri(there) == source.uri)
         self.counts.update(lines=splitter.lines, records=splitter.records, blank=splitter.blank)
         return path
+
+    def _source_uri(self, path: Path) -> str | None:
+        source = source_in(path, self.max_record_bytes)
+        return source.uri if source else None
 
 
 class _Measured:
@@ -77,8 +86,3 @@ class _Measured:
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
-
-
-def _source_uri(path: Path) -> str | None:
-    source = source_in(path)
-    return source.uri if source else None

@@ -6,6 +6,7 @@ from pathlib import Path
 from .ahead import ahead
 from .base import BaseJob
 from .input_file import InputFile
+from .limits import MAX_RECORD_BYTES
 from .reading import Document, read_data, read_file
 from .records import MEMORY, Chunk, Source
 from .store import BatchId, BatchStore, Loaded, OnDuplicate
@@ -20,12 +21,19 @@ class JobB(BaseJob[Path | Data, BatchId]):
     Args:
         store: what keeps the batch.
         on_duplicate: what to do with records of the same source that a finalized batch holds already.
+        max_record_bytes: of a record's content in UTF-8; a larger one is refused.
 
     Counts ``records``, and as many ``duplicate`` or ``resumed`` where an earlier batch holds them.
     """
 
-    def __init__(self, store: BatchStore, on_duplicate: OnDuplicate | str = OnDuplicate.SKIP) -> None:
+    def __init__(
+        self,
+        store: BatchStore,
+        on_duplicate: OnDuplicate | str = OnDuplicate.SKIP,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
         self.store = store
+        self.max_record_bytes = max_record_bytes
         self.on_duplicate = OnDuplicate(on_duplicate)
 
     def validate_input(self, value: object) -> Path | Data:
@@ -36,9 +44,9 @@ class JobB(BaseJob[Path | Data, BatchId]):
         """Load the document and return the id of its batch."""
         if isinstance(value, Path):
             with InputFile(value) as file:
-                loaded = self._load(read_file(file), file.source, file)
+                loaded = self._load(read_file(file, self.max_record_bytes), file.source, file)
         else:
-            loaded = self._load(read_data(value, MEMORY.name), MEMORY)
+            loaded = self._load(read_data(value, MEMORY.name, self.max_record_bytes), MEMORY)
         self.counts["records"] = loaded.record_count
         self.counts.update(
             {name: loaded.record_count for name in ("duplicate", "resumed") if getattr(loaded, name)}

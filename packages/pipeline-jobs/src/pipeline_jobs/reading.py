@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import batched, chain, islice
+from itertools import batched
 from operator import lt
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,9 @@ import msgspec
 
 from .document import HEAD_LIMIT, TAIL_LIMIT, recognised_head, recognised_tail
 from .errors import InputError
-from .handwritten import CHUNK, NO_RECORDS, SHAPE, records_in, split
+from .handwritten import CHUNK, NO_RECORDS, SHAPE, check_sizes, records_in, split
 from .input_file import BLOCK, InputFile
+from .limits import MAX_RECORD_BYTES, json_limit
 from .records import Chunk, Record, RecordsDigest, Source, canonical
 from .strict_json import JsonStream
 
@@ -35,8 +36,12 @@ class Document:
     chunks: Iterable[Chunk]
 
 
-def read_file(file: InputFile) -> Document:
+def read_file(file: InputFile, max_record_bytes: int = MAX_RECORD_BYTES) -> Document:
     """Read a document from a file, which must stay open while `chunks` is iterated.
+
+    Args:
+        file: the file.
+        max_record_bytes: of a record's content in UTF-8; of a larger one no more than it can take is held.
 
     Raises:
         InputError: the document is refused.
@@ -45,34 +50,34 @@ def read_file(file: InputFile) -> Document:
     file.seek(max(0, file.size - TAIL_LIMIT))
     tail = recognised_tail(file.read(TAIL_LIMIT))
     if head is None or tail is None:
-        return _strict(file)
+        return _strict(file, max_record_bytes)
     source, start = head
     count, sha256, length = tail
-    chunks = _ours(file, start, file.size - length)
+    chunks = _ours(file, start, file.size - length, max_record_bytes)
     return Document(source, _adding_up(chunks, file.where, count, sha256))
 
 
-def read_data(data: object, where: str) -> Document:
+def read_data(data: object, where: str, max_record_bytes: int = MAX_RECORD_BYTES) -> Document:
     """Read a document handed over in memory, a ``dict`` or a ``list``.
 
     Raises:
         InputError: the document is refused.
     """
     beside, elements = split(data, where)
-    chunks = records_in(elements, where)
+    chunks = records_in(batched(elements, CHUNK), where, max_record_bytes)
     if not beside:
         return Document(None, chunks)
     header = _header(beside, where)
     return Document(header.origin, _adding_up(chunks, where, header.record_count, header.records_sha256))
 
 
-def source_in(path: Path) -> Source | None:
+def source_in(path: Path, max_record_bytes: int = MAX_RECORD_BYTES) -> Source | None:
     """Return the source that the document at `path` names; None for any other file, or none."""
     try:
         with InputFile(path) as file:
             if recognised := recognised_head(file.read(HEAD_LIMIT)):
                 return recognised[0]
-            return _strict(file).source
+            return _strict(file, max_record_bytes).source
     except InputError:
         return None
 
@@ -98,37 +103,63 @@ def _compare(digest: RecordsDigest, where: str, count: int | None, sha256: str |
         raise InputError("input.hash", f"{where}: the records are not those of records_sha256; {hint}")
 
 
-def _ours(file: InputFile, start: int, end: int) -> Iterator[Chunk]:
+def _ours(file: InputFile, start: int, end: int, max_record_bytes: int) -> Iterator[Chunk]:
     """Yield the records between two offsets; from the first that is not canonical on, read strictly."""
     done = last = 0
-    for body in _bodies(file, start, end):
+    for body in _bodies(file, start, end, json_limit(max_record_bytes)):
         chunk = _recognised(body, last)
         if chunk is None:
-            rest = chain.from_iterable(_strict(file).chunks)
-            yield from map(Chunk, batched(islice(rest, done, None), CHUNK))
+            yield from _without(done, _strict(file, max_record_bytes).chunks)
             return
+        check_sizes(chunk, done, file.where, max_record_bytes)
         done += len(chunk)
         last = chunk[-1].line_number
         yield chunk
         del body, chunk  # where a line is long, before the next one is read
 
 
-def _bodies(file: InputFile, start: int, end: int) -> Iterator[bytes]:
-    """Yield the bytes between two offsets in pieces of whole lines, without what separates the pieces."""
+def _without(count: int, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Yield the chunks without the first `count` records."""
+    for chunk in chunks:
+        if len(chunk) > count:
+            yield Chunk(chunk[count:]) if count else chunk
+        count = max(0, count - len(chunk))
+
+
+def _bodies(file: InputFile, start: int, end: int, longest: int) -> Iterator[bytes]:
+    """Yield the bytes between two offsets in pieces of whole lines, without what separates the pieces.
+
+    A line of more than `longest` bytes ends all: the piece of it that is held is the last.
+    """
     file.seek(start)
     left = end - start
-    carry = b""
+    carry: list[bytes] = []
+    size = 0
+    half = b""  # a comma at the end, which may be half of a separator
     while left > 0:
         block = file.read(min(BLOCK, left))
         if not block:
             raise InputError("input.changed", f"{file.where}: was changed while it was read; try again")
         left -= len(block)
-        carry += block
-        if left <= 0:
-            yield carry.removesuffix(b"\n")
-        elif (cut := carry.rfind(b",\n")) >= 0:
-            body, carry = carry[:cut], carry[cut + 2 :]
+        # Only what is new is searched, and joined once: a line may be a thousand blocks.
+        block = half + block
+        half = b"," if left and block.endswith(b",") else b""
+        if left and (cut := block.rfind(b",\n")) >= 0:
+            carry.append(block[:cut])
+            body = b"".join(carry)
+            carry.clear()
             yield body
+            del body
+            block, size = block[cut + 2 :], 0
+        carry.append(block[: len(block) - len(half)])
+        size += len(carry[-1])
+        if size > longest:
+            break
+    if carry:
+        carry[-1] = carry[-1].removesuffix(b"\n")
+        body = b"".join(carry)
+        carry.clear()
+        yield body
 
 
 def _recognised(body: bytes, last: int) -> Chunk | None:
@@ -148,21 +179,36 @@ def _recognised(body: bytes, last: int) -> Chunk | None:
     return Chunk(records, body)
 
 
-def _strict(file: InputFile) -> Document:
+def _strict(file: InputFile, max_record_bytes: int = MAX_RECORD_BYTES) -> Document:
     """Read a document of any layout twice: once to check all of it, once to hand on its records."""
     beside: dict[str, object] = {}
     digest = RecordsDigest()
-    for chunk in records_in(_elements(file, beside), file.where):
+    for chunk in records_in(_batches(file, beside, max_record_bytes), file.where, max_record_bytes):
         digest.update(chunk)
     header = _header(beside, file.where)
     _compare(digest, file.where, header.record_count, header.records_sha256)
-    return Document(header.origin, records_in(_elements(file, {}), file.where))
+    return Document(
+        header.origin, records_in(_batches(file, {}, max_record_bytes), file.where, max_record_bytes)
+    )
 
 
-def _elements(file: InputFile, beside: dict[str, object]) -> Iterator[object]:
-    """Yield the elements of the records, and put what stands beside them into `beside`."""
+def _batches(file: InputFile, beside: dict[str, object], max_record_bytes: int) -> Iterator[list[object]]:
+    """Gather the elements of the records; a batch takes no more memory than what is read at once."""
     file.seek(0)
-    text = JsonStream(file)
+    text = JsonStream(file, max_record_bytes)
+    batch: list[object] = []
+    blocks = text.blocks
+    for element in _elements(text, file.where, beside):
+        batch.append(element)
+        if text.blocks != blocks or len(batch) == CHUNK:
+            yield batch
+            batch, blocks = [], text.blocks
+    if batch:
+        yield batch
+
+
+def _elements(text: JsonStream, where: str, beside: dict[str, object]) -> Iterator[object]:
+    """Yield the elements of the records, and put what stands beside them into `beside`."""
     match text.peek():
         case "[":
             yield from text.items()
@@ -175,12 +221,12 @@ def _elements(file: InputFile, beside: dict[str, object]) -> Iterator[object]:
                 else:
                     beside[key] = text.value()
             if not found:
-                raise InputError("input.shape", f"{file.where}: {NO_RECORDS}")
+                raise InputError("input.shape", f"{where}: {NO_RECORDS}")
         case "":
-            raise InputError("input.json", f"{file.where}: no valid JSON: it is empty")
+            raise InputError("input.json", f"{where}: no valid JSON: it is empty")
         case _:
             text.value()
-            raise InputError("input.shape", f"{file.where}: {SHAPE}")
+            raise InputError("input.shape", f"{where}: {SHAPE}")
     text.end()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from .errors import InputError
+from .limits import MAX_RECORD_BYTES, first_too_large, too_large, utf8_size
 from .records import Chunk, Record
 
 # These leave a byte order mark in the text; UTF-16 and UTF-32 without an order in their name remove it.
@@ -33,10 +34,12 @@ class LineSplitter:
     Args:
         where: what to call the input in an error.
         encoding: how it is decoded, strictly; a byte order mark at its start is dropped.
+        max_record_bytes: of a line in UTF-8, blank or not; of a longer one no more than this is ever held.
     """
 
-    def __init__(self, where: str, encoding: str = "utf-8") -> None:
+    def __init__(self, where: str, encoding: str = "utf-8", max_record_bytes: int = MAX_RECORD_BYTES) -> None:
         self.where = where
+        self.max_record_bytes = max_record_bytes
         self.encoding = text_encoding(encoding)
         self.lines = 0
         self.records = 0
@@ -50,12 +53,13 @@ class LineSplitter:
         """Yield the records of the lines that each block completes.
 
         Raises:
-            InputError: ``input.undecodable``, ``input.nul`` or ``input.surrogate``, naming the line.
+            InputError: ``input.undecodable``, ``input.nul``, ``input.surrogate`` or ``input.record_size``,
+                naming the line.
         """
         decoder = codecs.getincrementaldecoder(self.encoding)("strict")
         mark = "\ufeff" if self.encoding in _KEEPS_MARK else ""
-        fed = 0
-        carry = ""
+        fed = size = 0
+        carry = half = ""  # a line that has not ended yet, and a CR after it that may be half of a CRLF
         for block in _with_end(blocks):
             state = decoder.getstate()
             try:
@@ -63,19 +67,25 @@ class LineSplitter:
             except UnicodeError as error:
                 bad = getattr(error, "start", 0)
                 decoder.setstate(state)
-                before = carry
+                before = half
                 with suppress(UnicodeError):  # some codecs refuse it too, as UTF-16 does without its mark
                     before += decoder.decode(block[: max(0, bad - len(state[0]))])
                 raise self._undecodable(fed - len(state[0]) + bad, before) from error
             fed += len(block)
             if mark and text:
                 text, mark = text.removeprefix(mark), ""
+            # Only what is new is searched, and put behind the rest in place: a line may be a thousand blocks.
+            text = half + text
+            half = "\r" if block and text.endswith("\r") else ""
+            if end := max(text.rfind("\n"), text.rfind("\r", 0, len(text) - len(half))) + 1:
+                carry += text[:end]
+                yield from self._records(carry)
+                carry, size = "", 0
+            text = text[end : len(text) - len(half)]
             carry += text
-            # A CR at the very end may be the first half of a CRLF.
-            end = max(carry.rfind("\n"), carry.rfind("\r", 0, -1)) + 1
-            if end:
-                text, carry = carry[:end], carry[end:]
-                yield from self._records(text)
+            size += utf8_size(text)
+            if size > self.max_record_bytes:
+                raise self._too_large(self.lines + 1)
         if carry:
             yield from self._records(carry)
 
@@ -89,6 +99,8 @@ class LineSplitter:
         lines = text.split("\n")
         if not lines[-1]:  # after the last LF there is no line
             lines.pop()
+        if (large := first_too_large(lines, len(text), self.max_record_bytes)) is not None:
+            raise self._too_large(first + large)
         records = [Record(n, line) for n, line in enumerate(lines, first) if line and not line.isspace()]
         self.lines += len(lines)
         self.records += len(records)
@@ -98,6 +110,9 @@ class LineSplitter:
             except UnicodeEncodeError as error:  # UTF-7 decodes to them
                 where = f"{self.where}, lines {first} to {self.lines}"
                 raise InputError("input.surrogate", f"{where}: a lone surrogate is no text") from error
+
+    def _too_large(self, line: int) -> InputError:
+        return too_large(f"{self.where}, line {line}", self.max_record_bytes)
 
     def _undecodable(self, offset: int, before: str) -> InputError:
         line = self.lines + 1 + _plain_ends(before).count("\n")

@@ -13,14 +13,14 @@ from typing import Never
 
 from .errors import InputError
 from .input_file import BLOCK, InputFile
-
-MAX_VALUE = 64 << 20
-"""Characters of one value held in memory at most; a record is one value."""
+from .limits import MAX_RECORD_BYTES, json_limit, too_large
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _MAX_DIGITS = 40
 # What a number that the end of a block cuts may go on with, beside digits.
 _MAY_GO_ON = frozenset({"", ".", "e", "E", "e+", "e-", "E+", "E-"})
+# How far the decoder looks ahead at most: over -Infinity, and over an escape to what comes after it.
+_LOOKS_AHEAD = 16
 
 
 class _RefusedError(ValueError):
@@ -68,13 +68,20 @@ class JsonStream:
 
     Args:
         file: read from where it stands.
+        max_record_bytes: of a value, which may be a record, no more is held than one of this size can take.
+
+    Attributes:
+        blocks: how often the file was read from.
 
     Every method raises ``InputError``: ``input.json`` for bad syntax, ``input.undecodable``,
-    ``input.repeated_key``, ``input.number`` or ``input.nesting``.
+    ``input.repeated_key``, ``input.number``, ``input.nesting`` or ``input.record_size``.
     """
 
-    def __init__(self, file: InputFile) -> None:
+    def __init__(self, file: InputFile, max_record_bytes: int = MAX_RECORD_BYTES) -> None:
+        self.blocks = 0
         self._file = file
+        self._limit = max_record_bytes
+        self._most = json_limit(max_record_bytes)
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
         self._text = ""
         self._at = 0
@@ -109,8 +116,9 @@ class JsonStream:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
-                if self._ended or len(self._text) - self._at > MAX_VALUE:
+                if self._ended or self._is_final(error):
                     raise self._bad(error.msg, error.pos) from error
+                held = len(self._text)
             except _RefusedError as error:
                 raise InputError(
                     error.code, f"{self._file.where}, line {self._line(self._at)}: {error}"
@@ -121,9 +129,14 @@ class JsonStream:
                     "input.nesting", f"{self._file.where}, line {line}: nested too deep"
                 ) from error
             else:
-                if self._ended or self._text[end : end + 3] not in _MAY_GO_ON:
+                held = end
+                if end - self._at <= self._most and (
+                    self._ended or self._text[end : end + 3] not in _MAY_GO_ON
+                ):
                     self._at = end
                     return value
+            if held - self._at > self._most:
+                raise too_large(self._place(self._at), self._limit)
             self._more()
 
     def items(self) -> Iterator[object]:
@@ -168,8 +181,10 @@ class JsonStream:
             raise self._bad("expected the end")
 
     def _more(self) -> None:
-        # At least as much as is held already: a long value is then scanned a few times, not once a block.
-        block = self._file.read(max(BLOCK, len(self._text) - self._at))
+        # As much as is held already, if it may: a long value is then scanned a few times, not once a block.
+        held = len(self._text) - self._at
+        block = self._file.read(max(BLOCK, min(held, self._most - held)))
+        self.blocks += 1
         held = len(self._decoder.getstate()[0])
         try:
             text = self._decoder.decode(block, final=not block)
@@ -189,9 +204,16 @@ class JsonStream:
     def _line(self, position: int) -> int:
         return self._lines + self._text.count("\n", 0, position) + 1
 
-    def _bad(self, text: str, position: int | None = None) -> InputError:
-        position = self._at if position is None else position
+    def _is_final(self, error: json.JSONDecodeError) -> bool:
+        """Return whether no text that follows can mend the error; only a string may go on for long."""
+        decided = error.pos + _LOOKS_AHEAD <= len(self._text)
+        return decided and not error.msg.startswith("Unterminated string")
+
+    def _place(self, position: int) -> str:
         end = self._text.rfind("\n", 0, position)
         column = position - end if end >= 0 else self._column + position + 1
-        place = f"{self._file.where}, line {self._line(position)}, column {column}"
+        return f"{self._file.where}, line {self._line(position)}, column {column}"
+
+    def _bad(self, text: str, position: int | None = None) -> InputError:
+        place = self._place(self._at if position is None else position)
         return InputError("input.json", f"{place}: no valid JSON: {text}")

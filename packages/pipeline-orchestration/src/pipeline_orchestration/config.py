@@ -4,6 +4,7 @@ Without Pydantic, whose import alone took a third of the time of a small run.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline_jobs import OnDuplicate, PipelineError, text_encoding
+from pipeline_jobs import MAX_RECORD_BYTES, MOST_RECORD_BYTES, OnDuplicate, PipelineError, text_encoding
 
 from .errors import UsageError
 from .names import EngineName, LogLevel
@@ -39,6 +40,7 @@ class PipelineConfig:
     on_duplicate: OnDuplicate = OnDuplicate.SKIP
     encoding: str = "utf-8"
     busy_timeout: float = 30.0
+    max_record_bytes: int = MAX_RECORD_BYTES
 
     def __post_init__(self) -> None:
         """Parse every value, also a default."""
@@ -122,6 +124,14 @@ def _seconds(value: object) -> float:
     return seconds
 
 
+def _bytes(value: object) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,19}", str(value)):
+        raise ValueError(f"expected a number of bytes, got {value!r}")
+    if not 1 <= (size := int(str(value))) <= MOST_RECORD_BYTES:
+        raise ValueError(f"expected between 1 and {MOST_RECORD_BYTES} bytes, got {size}")
+    return size
+
+
 _PARSERS: Mapping[str, Callable[[object], object]] = {
     "output_dir": _path,
     "db_path": _path,
@@ -131,4 +141,5 @@ _PARSERS: Mapping[str, Callable[[object], object]] = {
     "on_duplicate": partial(_choice, OnDuplicate),
     "encoding": _encoding,
     "busy_timeout": _seconds,
+    "max_record_bytes": _bytes,
 }

@@ -46,6 +46,11 @@ class RunContext:
         """What to do with records that a finalized batch holds already."""
         return self.config.on_duplicate
 
+    @property
+    def max_record_bytes(self) -> int:
+        """The bytes that a record's content may have in UTF-8."""
+        return self.config.max_record_bytes
+
     @cached_property
     def store(self) -> "PeeweeStore":
         """The database, of which is made sure that it can be used.

@@ -127,6 +127,7 @@ def run_pipeline(
     on_duplicate: str | None = None,
     encoding: str | None = None,
     busy_timeout: float | None = None,
+    max_record_bytes: int | None = None,
 ) -> object:
     """Run the jobs of a pipeline over one input or many.
 
@@ -142,6 +143,7 @@ def run_pipeline(
         on_duplicate: what to do with records that are there already: `skip`, `load` or `error`.
         encoding: of the input files.
         busy_timeout: seconds to wait for the database.
+        max_record_bytes: of a record's content in UTF-8; an input with a larger one is refused.
     """
     here = _here.get()
     _here.set(None)  # a run that a job starts is not this one
@@ -154,6 +156,7 @@ def run_pipeline(
             on_duplicate=on_duplicate,
             encoding=encoding,
             busy_timeout=busy_timeout,
+            max_record_bytes=max_record_bytes,
         )
     )
     definition = here.definition if here else load_pipeline(pipeline)
@@ -206,6 +209,7 @@ def run_on_prefect(
                 on_duplicate=str(config.on_duplicate),
                 encoding=config.encoding,
                 busy_timeout=config.busy_timeout,
+                max_record_bytes=config.max_record_bytes,
                 return_state=True,
             )
             reason = state.message or state.name or ""

@@ -42,6 +42,7 @@ class PipelineRunner:
         on_duplicate: what to do with records that are there already: ``skip``, ``load`` or ``error``.
         encoding: of the input files.
         busy_timeout: seconds to wait for a database that is in use.
+        max_record_bytes: of a record's content in UTF-8; an input with a larger one is refused.
 
     Raises:
         UsageError: a setting makes no sense, or there is no such pipeline.
@@ -58,6 +59,7 @@ class PipelineRunner:
         on_duplicate: OnDuplicate | str | None = None,
         encoding: str | None = None,
         busy_timeout: float | None = None,
+        max_record_bytes: int | None = None,
     ) -> None:
         given = pipeline if isinstance(pipeline, PipelineDefinition) else None
         self.config = PipelineConfig.load(
@@ -69,6 +71,7 @@ class PipelineRunner:
             on_duplicate=on_duplicate,
             encoding=encoding,
             busy_timeout=busy_timeout,
+            max_record_bytes=max_record_bytes,
         )
         self.pipeline = load_pipeline(self.config.pipeline) if given is None else given
         # Of a definition that is handed over as an object, Prefect is told the name.
