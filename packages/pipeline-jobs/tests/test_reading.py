@@ -1,7 +1,9 @@
 """One outcome, however a document is laid out: fast where it is ours, strictly where it is not."""
 
 import json
+import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -156,3 +158,44 @@ def test_a_chunk_takes_no_more_than_is_read_at_once(tmp_path, pieces_of):
         sizes = [len(chunk.canonical) for chunk in reading.read_file(file).chunks]
 
     assert max(sizes) < 1200
+
+
+@pytest.mark.parametrize(
+    ("content", "later"),
+    [
+        ('["a", "b"]', '["a", "c"]'),
+        ('["a", "b"]', '["a"     ]'),
+        ('["a", "b"]', '["a", "b" '),
+        ('["a", "b"]', '["a", "\x01"]'),
+    ],
+    ids=["another record", "a record less", "no JSON", "bad text"],
+)
+def test_what_changes_between_its_two_readings_is_refused(tmp_path, content, later):
+    """Even if its size and its time say that nothing has happened."""
+    path = tmp_path / "x.json"
+    path.write_text(content)
+
+    with InputFile(path) as file:
+        chunks = reading.read_file(file).chunks
+        times = path.stat()
+        path.write_text(later)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        file.check_unchanged()
+        with pytest.raises(InputError) as caught:
+            list(chunks)
+
+    assert "input.changed" == caught.value.code
+    assert f"{path}: was changed while it was read; try again" == str(caught.value)
+
+
+def test_a_file_that_can_no_longer_be_read_is_not_called_changed(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('["a"]')
+
+    with InputFile(path) as file, InputFile(Path("/proc/self/mem")) as other:
+        chunks = reading.read_file(file).chunks
+        os.dup2(other._stream.fileno(), file._stream.fileno())
+        with pytest.raises(InputError) as caught:
+            list(chunks)
+
+    assert "input.unreadable" == caught.value.code

@@ -107,7 +107,11 @@ class InputFile:
         """
         now = os.fstat(self._stream.fileno())
         if (self._first.st_size, self._first.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-            raise InputError("input.changed", f"{self.where}: was changed while it was read; try again")
+            raise self.changed()
+
+    def changed(self) -> InputError:
+        """Make the error for a file that is not what it was a moment ago."""
+        return InputError("input.changed", f"{self.where}: was changed while it was read; try again")
 
     def _unopened(self, error: OSError) -> InputError:
         match error.errno:

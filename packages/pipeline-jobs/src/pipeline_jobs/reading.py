@@ -139,7 +139,7 @@ def _bodies(file: InputFile, start: int, end: int, longest: int) -> Iterator[byt
     while left > 0:
         block = file.read(min(BLOCK, left))
         if not block:
-            raise InputError("input.changed", f"{file.where}: was changed while it was read; try again")
+            raise file.changed()
         left -= len(block)
         # Only what is new is searched, and joined once: a line may be a thousand blocks.
         block = half + block
@@ -187,9 +187,29 @@ def _strict(file: InputFile, max_record_bytes: int = MAX_RECORD_BYTES) -> Docume
         digest.update(chunk)
     header = _header(beside, file.where)
     _compare(digest, file.where, header.record_count, header.records_sha256)
-    return Document(
-        header.origin, records_in(_batches(file, {}, max_record_bytes), file.where, max_record_bytes)
-    )
+    again = records_in(_batches(file, {}, max_record_bytes), file.where, max_record_bytes)
+    return Document(header.origin, _as_before(again, file, digest))
+
+
+def _as_before(chunks: Iterable[Chunk], file: InputFile, first: RecordsDigest) -> Iterator[Chunk]:
+    """Pass the chunks on, then make sure that they were those of the first reading.
+
+    A file that is written to between the two may keep its size, and within a clock tick its time too.
+    """
+    digest = RecordsDigest()
+
+    def digested(chunk: Chunk) -> Chunk:
+        digest.update(chunk)
+        return chunk
+
+    try:
+        yield from map(digested, chunks)
+    except InputError as error:
+        if error.code == "input.unreadable":
+            raise
+        raise file.changed() from error  # nothing was wrong with it the first time
+    if (first.count, first.sha256) != (digest.count, digest.sha256):
+        raise file.changed()
 
 
 def _batches(file: InputFile, beside: dict[str, object], max_record_bytes: int) -> Iterator[list[object]]:
