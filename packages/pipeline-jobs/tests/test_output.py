@@ -108,7 +108,7 @@ def test_without_a_free_name_nothing_is_written(tmp_path):
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
 def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch, number):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "link", refuse)

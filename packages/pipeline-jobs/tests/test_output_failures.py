@@ -1,11 +1,12 @@
 """What cannot be written is an `OutputError` with a code, and what was there before stays."""
 
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
 
-from pipeline_jobs import OutputError, draft
+from pipeline_jobs import JobA, OutputError, draft
 
 
 def publish(path, size=1):
@@ -64,3 +65,87 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, size):
         str(caught.value),
     )
     assert (b"old", ["x.json"]) == (path.read_bytes(), [each.name for each in tmp_path.iterdir()])
+
+
+def replaced(folder, _):
+    folder.rename(folder.with_name("moved"))
+    folder.mkdir()
+
+
+REMOVALS = {
+    "folder": lambda folder, _: shutil.rmtree(folder),
+    "folder and all above": lambda folder, _: shutil.rmtree(folder.parent),
+    "folder replaced": replaced,
+    "folder moved": lambda folder, _: folder.rename(folder.with_name("moved")),
+    "file": lambda _, temporary: temporary.unlink(),
+    "file replaced": lambda _, temporary: (temporary.unlink(), temporary.touch()),
+    "folder made a file": lambda folder, _: (shutil.rmtree(folder), folder.touch()),
+}
+
+
+@pytest.mark.parametrize("remove", REMOVALS.values(), ids=REMOVALS)
+def test_what_is_removed_during_a_job_is_told(tmp_path, remove):
+    """Nothing is left, neither in the folder nor in one that has taken its name."""
+    source, folder = tmp_path / "x.txt", tmp_path / "below" / "out"
+    source.write_text("a\n")
+
+    def progress(*_):
+        (temporary,) = folder.iterdir()
+        remove(folder, temporary)
+
+    job = JobA(folder)
+    job.progress = progress
+    result = job.execute(source)
+
+    path = folder / "x_processed.json"
+    reason = "its folder or temporary file was removed meanwhile; run the same command again"
+    assert ("output.removed", f"{path}: cannot be written: {reason}") == (result.code, result.error)
+    assert [source] == [each for each in tmp_path.rglob("*") if each.is_file() and each != folder]
+
+
+def test_the_same_command_again_does_it(tmp_path):
+    source, folder = tmp_path / "x.txt", tmp_path / "out"
+    source.write_text("a\n")
+    job = JobA(folder)
+    job.progress = lambda *_: shutil.rmtree(folder)
+
+    assert "output.removed" == job.execute(source).code
+    assert JobA(folder).execute(source).success
+
+
+def test_what_takes_the_folders_name_at_the_last_moment_is_left_alone(tmp_path, monkeypatch):
+    """The draft is published where it was made, whatever is now called so."""
+    path = tmp_path / "out" / "x.json"
+
+    with draft(path) as opened:
+        at_the_last_moment(opened, replaced, monkeypatch)
+        opened.publish([path], lambda _: True)
+
+    assert [] == list(path.parent.iterdir())
+    assert [tmp_path / "moved" / "x.json"] == list((tmp_path / "moved").iterdir())
+
+
+def test_a_folder_removed_at_the_last_moment_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "out" / "x.json"
+
+    with pytest.raises(OutputError) as caught, draft(path) as opened:  # noqa: PT012  # the draft is what raises
+        at_the_last_moment(opened, REMOVALS["folder"], monkeypatch)
+        opened.publish([path], lambda _: True)
+
+    assert "output.removed" == caught.value.code
+
+
+def at_the_last_moment(opened, remove, monkeypatch):
+    """Have something removed when the draft was just seen to be in its place."""
+    check = opened._check_in_place
+    monkeypatch.setattr(opened, "_check_in_place", lambda: (check(), remove(opened.path.parent, None)))
+
+
+def test_no_descriptor_is_left_open(tmp_path):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    publish(tmp_path / "x.json")
+    with pytest.raises(OutputError):
+        publish(tmp_path / (256 * "x"))
+
+    assert before == len(list(Path("/proc/self/fd").iterdir()))

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -59,50 +59,67 @@ class Draft:
 
     Args:
         path: the name it is drafted for; it may be published under another one in the same folder.
+        folder: descriptor of that folder. All is done in there, so that nothing is left in another one that
+            has taken its name meanwhile.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, folder: int) -> None:
         self.path = path
-        make_folder(path.parent)
-        _remove_abandoned(path)
-        self.temporary, self.stream = _locked(path)
+        self._folder = folder
+        self.temporary, self.stream = _locked(path, folder)
 
     def publish(self, names: Iterable[Path], is_ours: Callable[[Path], bool]) -> Path:
         """Make the draft durable under the first of `names` that is free, or that `is_ours` lets it replace.
 
         Raises:
-            OutputError: ``output.taken``: every name belongs to somebody else.
+            OutputError: ``output.taken``: every name belongs to somebody else; ``output.removed``: the file
+                or its folder is no longer there.
         """
         self.stream.flush()
         os.fsync(self.stream.fileno())
+        self._check_in_place()
         for path in names:
             if not self._took(path):
                 if not is_ours(path):
                     continue
-                self.temporary.replace(path)
-            _sync_folder(path.parent)
+                os.replace(self.temporary.name, path.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            os.fsync(self._folder)
             return path
         raise OutputError(
             "output.taken", f"{shown(self.path)}: the file there is of another source; move it away"
         )
 
+    def _check_in_place(self) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if os.path.samestat(self.temporary.stat(), os.fstat(self.stream.fileno())):
+                return
+        raise self._removed()
+
+    def _removed(self) -> OutputError:
+        text = "its folder or temporary file was removed meanwhile; run the same command again"
+        return OutputError("output.removed", f"{shown(self.path)}: cannot be written: {text}")
+
     def _took(self, path: Path) -> bool:
         """Rename the draft unless the name is taken: by a link, which unlike a rename replaces nothing."""
         try:
-            os.link(self.temporary, path)
+            os.link(self.temporary.name, path.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except FileExistsError:
             return False
+        except FileNotFoundError as error:
+            raise self._removed() from error
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.EOPNOTSUPP) or path.exists():
                 raise
-            self.temporary.rename(path)  # a file system without hard links
+            # A file system without hard links.
+            os.rename(self.temporary.name, path.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             return True
-        self.temporary.unlink()
+        os.unlink(self.temporary.name, dir_fd=self._folder)
         return True
 
     def discard(self) -> None:
         """Remove the file unless it was published, and let go of the lock."""
-        self.temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(self.temporary.name, dir_fd=self._folder)
         self.stream.close()
 
 
@@ -114,11 +131,14 @@ def draft(path: Path) -> Iterator[Draft]:
         OutputError: the file or its folder could not be written.
     """
     with reported(path):
-        opened = Draft(path)
-        try:
-            yield opened
-        finally:
-            opened.discard()
+        make_folder(path.parent)
+        _remove_abandoned(path)
+        with _opened(path.parent) as folder:
+            opened = Draft(path, folder)
+            try:
+                yield opened
+            finally:
+                opened.discard()
 
 
 def is_temporary(name: str) -> bool:
@@ -126,10 +146,13 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
-def _locked(path: Path) -> tuple[Path, BinaryIO]:
+def _locked(path: Path, folder: int) -> tuple[Path, BinaryIO]:
+    def within(temporary: str, flags: int) -> int:
+        return os.open(os.path.basename(temporary), flags, 0o666, dir_fd=folder)  # noqa: PTH119  # of any name
+
     while True:
         temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
-        stream = temporary.open("x+b")
+        stream = open(temporary, "x+b", opener=within)  # noqa: SIM115  # `Path.open` takes no opener
         fcntl.flock(stream, fcntl.LOCK_EX)
         if os.fstat(stream.fileno()).st_nlink:
             return temporary, stream
@@ -171,8 +194,14 @@ def make_folder(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
+    with _opened(folder) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
