@@ -1,10 +1,12 @@
 """Items made ahead in a thread: all of them, in order, and nothing left running."""
 
+import resource
 import threading
 import time
 import weakref
 from contextlib import nullcontext
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -197,3 +199,65 @@ def test_what_has_begun_is_taken_already(items, count):
 
     assert items[count:] == list(source)
     assert items[:count] == list(rest)
+
+
+@pytest.fixture
+def no_threads():
+    """No thread can be started: each would need more memory for its stack than the process may have."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    stack = threading.stack_size(1 << 30)
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 29), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    threading.stack_size(stack)
+
+
+@pytest.mark.usefixtures("no_threads")
+@pytest.mark.parametrize("length", [1, 2])
+def test_without_a_thread_the_caller_does_the_work(length):
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        threading.Thread(target=print).start()
+    items = [str(number) * length for number in range(6)]
+
+    with ahead(iter(items)) as made:
+        assert items == list(made)
+    with mapped_ahead(str.upper, iter(items)) as made:
+        assert items == list(made)
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_without_a_thread_an_error_comes_in_its_turn_too():
+    seen = []
+    items = ["item 1", "item 2", "item 3", "item x", "item 5"]
+
+    with pytest.raises(ValueError, match="x"), mapped_ahead(lambda item: int(item[5:]), iter(items)) as made:
+        seen.extend(iter(made.__next__, None))
+
+    assert [1, 2, 3] == seen
+
+
+def test_a_thread_that_can_be_started_later_does_nothing_twice(no_threads):
+    """What a thread was refused for is done by then, and would be done out of turn."""
+    made = []
+
+    def make(item):
+        made.append(item)
+        return item
+
+    with mapped_ahead(make, (f"item {number}" for number in range(8))) as items:
+        list(islice(items, 4))
+        resource.setrlimit(resource.RLIMIT_AS, resource.getrlimit(resource.RLIMIT_AS)[1:] * 2)
+        threading.stack_size(0)
+        list(items)
+
+    assert [f"item {number}" for number in range(8)] == made
+
+
+def test_any_other_error_of_a_pool_is_raised():
+    """Such as that of one which is closed: nothing runs on after the block."""
+    with ahead(iter(["1", "2", "3", "4"])) as made:
+        list(islice(made, 2))
+
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        next(made)

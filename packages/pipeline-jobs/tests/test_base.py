@@ -115,3 +115,20 @@ def test_a_job_must_have_both_methods():
 
     with pytest.raises(TypeError, match="single_job"):
         Half()
+
+
+class Hungry(BaseJob[object, bytes]):
+    def validate_input(self, value):
+        return value
+
+    def single_job(self, value):
+        return bytes(1 << 62)
+
+
+def test_a_lack_of_memory_says_what_can_be_done():
+    """Python's own error has no words at all."""
+    result = Hungry().execute("x")
+
+    hint = "allow the process more, or refuse large records with a lower --max-record-bytes"
+    assert "internal.MemoryError" == result.code
+    assert f"MemoryError: there was not enough memory; {hint}" == result.error

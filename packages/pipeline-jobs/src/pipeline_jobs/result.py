@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from .errors import PipelineError
 
+_MORE_MEMORY = "allow the process more, or refuse large records with a lower --max-record-bytes"
+
 
 @dataclass(frozen=True, slots=True)
 class JobResult[Out]:
@@ -39,6 +41,8 @@ class JobResult[Out]:
                 return None
             case PipelineError() as error:
                 return str(error)
+            case MemoryError() as error:  # which says nothing by itself
+                return f"MemoryError: {str(error) or 'there was not enough memory'}; {_MORE_MEMORY}"
             case other:
                 return f"{type(other).__name__}: {other}"
 
