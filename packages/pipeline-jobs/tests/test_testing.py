@@ -1,8 +1,15 @@
 """What is shipped for tests keeps its own promises, and finds who does not keep the job's."""
 
-import pytest
+import doctest
+import signal
+import subprocess
+import sys
 
-from pipeline_jobs import BatchError, InputError, OnDuplicate, Record, Source
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline_jobs import BatchError, InputError, OnDuplicate, Record, Source, testing
 from pipeline_jobs.testing import FailingJob, MemoryStore
 
 SOURCE = Source("file:///x.txt", "x.txt")
@@ -101,3 +108,93 @@ def test_a_failing_job_may_always_fail():
     job = FailingJob(ValueError("no"))
 
     assert {"internal.ValueError"} == {job.execute("x").code for _ in range(5)}
+
+
+def test_a_failing_job_has_an_error_of_its_own():
+    result = FailingJob().execute("x")
+
+    assert ("internal.FailingJob", "failed, as it was told to", False) == (
+        result.code,
+        result.error,
+        result.retriable,
+    )
+
+
+def test_a_failing_job_may_fail_once_and_retriably():
+    job = FailingJob(times=1, retriable=True)
+
+    results = [job.execute("x") for _ in range(3)]
+
+    assert [(False, True), (True, False), (True, False)] == [(r.success, r.retriable) for r in results]
+
+
+@given(st.integers(), st.floats(0, 1))
+def test_chance_can_be_reproduced(seed, probability):
+    one, other = (FailingJob(probability=probability, seed=seed) for _ in range(2))
+
+    assert [one.execute(n).success for n in range(20)] == [other.execute(n).success for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("probability", "least", "most"), [(0, 0, 0), (0.1, 60, 140), (0.5, 430, 570), (1, 1000, 1000)]
+)
+def test_a_failing_job_fails_as_likely_as_told(probability, least, most):
+    job = FailingJob(probability=probability, seed=1)
+
+    assert least <= [job.execute("x").success for _ in range(1000)].count(False) <= most
+
+
+def test_a_failing_job_that_may_fail_twice_does_so_by_chance_and_no_more():
+    """What counts is how often it failed, not how often it was tried."""
+    job = FailingJob(times=2, probability=0.2, seed=1)
+
+    failures = [number for number in range(100) if not job.execute("x").success]
+
+    assert 2 == len(failures)
+    assert failures[1] > 1
+    assert 100 == job.attempts
+
+
+CRASH = """
+import atexit
+import sys
+from pipeline_jobs.testing import CrashingJob
+
+atexit.register(print, "ended in good order")
+job = CrashingJob(float(sys.argv[1]), seed=int(sys.argv[2]))
+try:
+    for number in range(20):
+        print(job.execute(number).output, flush=True)
+finally:
+    print("rolled back", flush=True)
+"""
+
+
+def crash(probability, seed=1):
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH, str(probability), str(seed)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout.split("\n")[:-1]
+
+
+def test_a_crashing_job_ends_its_process_at_once():
+    assert (-signal.SIGKILL, []) == crash(1)
+
+
+def test_a_crashing_job_may_never_crash():
+    assert (0, [*map(str, range(20)), "rolled back", "ended in good order"]) == crash(0)
+
+
+def test_a_crash_can_be_reproduced():
+    first, second, other = crash(0.2, 5), crash(0.2, 5), crash(0.2, 6)
+
+    assert first == second != other
+    assert -signal.SIGKILL == first[0]
+    assert first[1] == list(map(str, range(len(first[1]))))
+
+
+def test_the_examples_are_true():
+    assert (0, True) == (doctest.testmod(testing).failed, doctest.testmod(testing).attempted > 0)

@@ -1,7 +1,10 @@
-"""What helps to test jobs: a store in memory, a job that fails as told, a contract for every job."""
+"""What helps to test jobs: a store in memory, jobs that fail or crash as told, a contract for every job."""
 
+import os
 import pickle
+import signal
 from collections.abc import Iterable, Sequence
+from random import Random
 
 from .base import BaseJob
 from .errors import BatchError, PipelineError
@@ -52,31 +55,93 @@ class MemoryStore:
         return Finalized(BatchId(batch_id), len(self.batches[batch_id]), already)
 
 
-class FailingJob(BaseJob[object, object]):
-    """Fails a number of times, then returns what it was given.
+class _PassingOn(BaseJob[object, object]):
+    """Returns what it was given, unless chance has it otherwise."""
 
-    Args:
-        error: what it raises.
-        times: how often; always, if None.
-
-    Attributes:
-        attempts: how often it was tried so far.
-    """
-
-    def __init__(self, error: Exception, times: int | None = None) -> None:
-        self.error = error
-        self.times = times
-        self.attempts = 0
+    def __init__(self, probability: float, seed: int | None) -> None:
+        self.probability = probability
+        self._chance = Random(seed)  # noqa: S311  # to be reproduced, not to be secret
 
     def validate_input(self, value: object) -> object:
         """Accept anything."""
         return value
 
+    def _it_happens(self) -> bool:
+        return self._chance.random() < self.probability
+
+
+class FailingJob(_PassingOn):
+    """Fails always, a number of times, or by chance; else it returns what it was given.
+
+    Args:
+        error: what it raises; if None, a ``PipelineError`` with the code ``internal.FailingJob``.
+        times: how often at most; without end, if None.
+        retriable: whether that error may pass by itself; of an error that is given, it says so itself.
+        probability: that an execution fails, as long as it may; between 0 and 1.
+        seed: the same one gives the same failures; if None, they are others each time.
+
+    Attributes:
+        attempts: how often it was tried so far.
+
+    Example:
+        >>> job = FailingJob(times=1, retriable=True)
+        >>> first, second = job.execute("x"), job.execute("x")
+        >>> first.success, first.retriable, second.output
+        (False, True, 'x')
+        >>> job = FailingJob(probability=0.5, seed=7)
+        >>> [job.execute("x").success for _ in range(6)]
+        [False, False, True, False, True, False]
+    """
+
+    def __init__(
+        self,
+        error: Exception | None = None,
+        times: int | None = None,
+        *,
+        retriable: bool = False,
+        probability: float = 1.0,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(probability, seed)
+        told = PipelineError("internal.FailingJob", "failed, as it was told to", retriable=retriable)
+        self.error = error or told
+        self.times = times
+        self.attempts = 0
+        self._failures = 0
+
     def single_job(self, value: object) -> object:
         """Fail, or return the value."""
         self.attempts += 1
-        if self.times is None or self.attempts <= self.times:
+        if (self.times is None or self._failures < self.times) and self._it_happens():
+            self._failures += 1
             raise self.error
+        return value
+
+
+class CrashingJob(_PassingOn):
+    """Ends its own process by SIGKILL, or returns what it was given; run it in a process that may die.
+
+    Nothing is caught, rolled back or flushed, as when the machine loses power. What is committed by then must
+    be there afterwards, and the same command must do the rest.
+
+    Args:
+        probability: that an execution is the last one; between 0 and 1.
+        seed: the same one gives the same outcome; if None, it is another each time. A process that is started
+            again with the same seed dies again at the same point.
+
+    Example:
+        >>> CrashingJob(probability=0.5, seed=0).execute("x").output
+        'x'
+        >>> pipeline.add_job("power", lambda run: CrashingJob(0.5))  # doctest: +SKIP
+    """
+
+    def __init__(self, probability: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(probability, seed)
+
+    def single_job(self, value: object) -> object:
+        """Die, or return the value."""
+        if self._it_happens():
+            os.kill(os.getpid(), signal.SIGKILL)
         return value
 
 
