@@ -1,14 +1,16 @@
 """Only regular files are read, and nothing that goes wrong goes unnoticed."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from pipeline_jobs import InputError
+from pipeline_jobs import InputError, JobA, JobB
 from pipeline_jobs.input_file import InputFile
+from pipeline_jobs.testing import MemoryStore
 
 
 def make_socket(path):
@@ -45,6 +47,21 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.fixture
+def at_once():
+    """What waits is interrupted: a test that hangs would say nothing."""
+
+    def waited(*_):
+        raise TimeoutError("it waited")
+
+    handler = signal.signal(signal.SIGALRM, waited)
+    signal.setitimer(signal.ITIMER_REAL, 5)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, handler)
+
+
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(("make", "code", "message"), KINDS.values(), ids=KINDS)
 def test_what_is_no_regular_file_is_refused(tmp_path, monkeypatch, make, code, message):
     folder = tmp_path / "folder"
@@ -138,3 +155,49 @@ def test_the_source_of_a_link_is_the_file_it_leads_to(tmp_path):
 
     assert (tmp_path / "real" / "x.txt").as_uri() == source.uri
     assert "x.txt" == source.name
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("kind", ["folder", "FIFO", "socket", "device"])
+def test_a_link_is_what_it_leads_to(tmp_path, monkeypatch, kind):
+    make, code, message = KINDS[kind]
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "x")
+    (tmp_path / "between").symlink_to("x")
+    (tmp_path / "link").symlink_to("between")
+
+    with pytest.raises(InputError) as caught:
+        InputFile(tmp_path / "link")
+
+    assert (code, f"{tmp_path / 'link'}: {message}") == (caught.value.code, str(caught.value))
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("kind", ["folder", "FIFO", "socket", "device"])
+@pytest.mark.parametrize("job", [lambda folder: JobA(folder / "out"), lambda _: JobB(MemoryStore())])
+def test_what_takes_the_place_of_a_file_after_it_was_validated_is_refused(tmp_path, monkeypatch, kind, job):
+    """What is checked is what was opened, not what the path led to a moment before."""
+    path = tmp_path / "x"
+    path.write_text("[]")
+    work = job(tmp_path)
+    valid = work.validate_input(path)
+    path.unlink()
+    monkeypatch.chdir(tmp_path)
+    KINDS[kind][0](path)
+
+    with pytest.raises(InputError) as caught:
+        work.single_job(valid)
+
+    assert "input.not_a_file" == caught.value.code
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_open_file_stays_what_it_is_whatever_takes_its_name(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"0123456789")
+
+    with InputFile(path) as file:
+        path.unlink()
+        os.mkfifo(path)
+        assert (10, b"0123456789") == (file.size, file.read(100))
+        file.check_unchanged()
