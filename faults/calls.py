@@ -15,8 +15,8 @@ from sweep import BrokenError, Point, Sweep, must
 
 # Whatever opens, reads, writes, syncs, names, locks or removes; fstat, mmap and the like change nothing.
 CALLS = """
-    openat read pread64 write pwrite64 lseek fsync fdatasync ftruncate rename link unlink unlinkat mkdir rmdir
-    fcntl flock close getdents64 fchmod fallocate
+    openat read pread64 write pwrite64 lseek fsync fdatasync ftruncate rename renameat link linkat unlink
+    unlinkat mkdir rmdir fcntl flock close getdents64 fchmod fallocate
 """.split()  # noqa: SIM905  # twenty words in quotation marks are hard to read
 _LINE = re.compile(r"^(\d+) +(\w+)\(")
 

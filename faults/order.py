@@ -11,13 +11,13 @@ from children import command, journal, traced
 from scenarios import SMALL, Scenario
 from sweep import Point, Sweep, must
 
-_CALLS = "write,pwrite64,ftruncate,fsync,fdatasync,openat,mkdir,link,rename,unlink"
+_CALLS = "write,pwrite64,ftruncate,fsync,fdatasync,openat,mkdir,link,linkat,rename,renameat,unlink,unlinkat"
 # 4711  pwrite64(5</tmp/x.db>, "…", 4096, 0) = 4096
 _CALL = re.compile(
     r"^\d+ +(?P<name>\w+)\((?P<arguments>.*)\) += (?P<result>-?\d+)(?P<opened><[^>]*>)?", re.DOTALL
 )
 _DESCRIPTOR = re.compile(r"^\d+<(?P<path>[^>]*)>")
-_PATHS = re.compile(r'"([^"]*)"')
+_PATHS = re.compile(r'(?:<(?P<folder>[^>]*)>, )?"(?P<name>[^"]*)"')
 _VOLATILE = ("-shm",)  # rebuilt after a crash
 
 
@@ -41,7 +41,8 @@ class Disk:
         """Take in a call that succeeded."""
         descriptor = _DESCRIPTOR.match(arguments)
         path = descriptor["path"] if descriptor else ""
-        paths = [str(PurePath(each)) for each in _PATHS.findall(arguments)]
+        # A name stands alone, or after the folder that it is in.
+        paths = [str(PurePath(folder, name)) for folder, name in _PATHS.findall(arguments)]
         match name:
             case "write" if path.endswith(("/out", "/err")):
                 self._report()
@@ -54,10 +55,10 @@ class Disk:
                 self._name(opened)
             case "mkdir":
                 self._name(paths[0])
-            case "link" | "rename":
+            case "link" | "linkat" | "rename" | "renameat":
                 must(paths[0] not in self.unsynced, f"{paths[1]} gets its name before its content is synced")
                 self._name(paths[1])
-            case "unlink":
+            case "unlink" | "unlinkat":
                 self._unlink(paths[0])
 
     def _name(self, path: str) -> None:

@@ -173,3 +173,14 @@ def test_a_draft_that_is_removed_before_it_is_locked_is_made_anew(tmp_path, monk
 
     assert b"new" == publish(tmp_path / "x.json").read_bytes()
     assert 2 == len(set(locked))
+
+
+def test_what_only_looks_like_a_left_over_is_not_waited_for(tmp_path):
+    """Neither a FIFO, which nobody writes to, nor a link is a draft of ours."""
+    os.mkfifo(tmp_path / ".x.json.00000000.tmp")
+    (tmp_path / ".x.json.11111111.tmp").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").touch()
+
+    publish(tmp_path / "x.json")
+
+    assert 4 == len(list(tmp_path.iterdir()))

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -164,12 +165,19 @@ def _remove_abandoned(path: Path) -> None:
     start = f".{path.name}."
     for name in _temporaries(path.parent, int(time.monotonic())):
         if name.startswith(start) and _RANDOM.fullmatch(name, len(start)):
-            try:
-                with (path.parent / name).open("rb") as stream:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    (path.parent / name).unlink()
-            except OSError:
-                continue  # somebody's work in progress, gone meanwhile, or not ours to remove
+            with suppress(OSError):  # somebody's work in progress, gone meanwhile, or not ours to remove
+                _remove_unlocked(path.parent / name)
+
+
+def _remove_unlocked(path: Path) -> None:
+    # Neither a FIFO, which would wait for a writer, nor what a link leads to.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+    finally:
+        os.close(descriptor)
 
 
 @lru_cache(maxsize=1)
