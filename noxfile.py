@@ -170,6 +170,14 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST, default=False)
+def faults(session: nox.Session) -> None:
+    """Make things go wrong at thousands of points, as RELIABILITY.md tells: `nox -s faults`, or `-- long`."""
+    session.install(*PATHS, *TOOLS["faults"], *TOOLS["test"])
+    cache = str(session.cache_dir.absolute() / "faults")
+    session.run("python", "faults/run.py", "--cache", cache, *session.posargs)
+
+
+@nox.session(python=OLDEST, default=False)
 def bench(session: nox.Session) -> None:
     """Measure the pipeline beside its peers and write BENCHMARKS.md: `nox -s bench`, or `-- quick`."""
     session.install(*TOOLS["bench"])

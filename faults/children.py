@@ -3,6 +3,7 @@
 A child is forked after all imports: it starts in milliseconds, and its system calls are those of the work.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -28,6 +29,8 @@ PATIENCE = 60.0
 
 NOT_BEGUN = 70
 """The exit code of a child that did not come to its work."""
+
+_SET_PTRACER = 0x59616D61  # PR_SET_PTRACER of prctl(2)
 
 COMMAND = str(Path(sys.executable).with_name("pipeline"))
 
@@ -84,7 +87,8 @@ class Child:
 
     def let_go(self) -> None:
         """Let it begin."""
-        os.write(self.go, b"x")
+        with suppress(BrokenPipeError):  # killed as it waits
+            os.write(self.go, b"x")
         os.close(self.go)
 
     def wait(self, patience: float = PATIENCE) -> Ended:
@@ -144,6 +148,8 @@ def _work(work: Callable[[], int], folder: Path, printed: Path, waits: int, read
             os.close(descriptor)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        # Where only a parent may trace a process (Yama), strace, which is none, may too.
+        ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
         os.close(ready)
         with suppress(OSError):  # made to fail on purpose
             os.read(waits, 1)
