@@ -3,21 +3,36 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pipeline_cli.main import main
+from pipeline_jobs import compression, handwritten, reading, strict_json
 from pipeline_orchestration import testing
 
 isolated_settings = testing.isolated_settings
 prefect_server = testing.prefect_server
 
 SCRIPTS = sysconfig.get_path("scripts")
+MEMORY = Path("/dev/shm")  # faster, where there is one
+
+# The laws share the examples of a profile between them; those of the short one are the same each time.
+_LAWS = {"deadline": None, "print_blob": True, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("laws", max_examples=2000, derandomize=True, database=None, **_LAWS)
+settings.register_profile("long", max_examples=int(os.environ.get("LAW_EXAMPLES", "200000")), **_LAWS)
+
+# What the laws are compared with is that of the fuzzing, in a folder of scripts.
+sys.path.append(str(Path(__file__).parents[1] / "faults"))
 
 
 @pytest.fixture
@@ -76,3 +91,34 @@ def everything(folder):
         }
 
     return stock
+
+
+@pytest.fixture(scope="session")
+def place():
+    """Lends a new folder for the block."""
+
+    @contextmanager
+    def lent():
+        folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)).resolve()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+    return lent
+
+
+@pytest.fixture(scope="session")
+def pieces_of():
+    """Files are read in blocks of so many bytes, records come in chunks of so many: every border occurs."""
+
+    @contextmanager
+    def small(block, chunk=handwritten.CHUNK):
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (compression, reading, strict_json):
+                patch.setattr(module, "BLOCK", block)
+            for module in (handwritten, reading):
+                patch.setattr(module, "CHUNK", chunk)
+            yield
+
+    return small

@@ -40,6 +40,8 @@ BAD = [
     ([{"content": "a", "line_number": 2}, "b"], "input.repeated_line", "line number 2 is given twice"),
     (["\0"], "input.nul", "a NUL character is no text"),
     (["\ud800"], "input.surrogate", "a lone surrogate is no text"),
+    ([{"\ud800": 1}], "input.shape", 'expected a string as "content", got nothing'),
+    ([{"content": "a", "\ud800": 1}], "input.shape", r"unknown key '\ud800'"),
     ({"records": [], "more": 1}, "input.shape", "'more': unknown key;"),
     ({"records": [], "version": 2}, "input.shape", "'version': newer than this program knows, which is 1"),
     (
@@ -103,3 +105,17 @@ def test_nesting_beyond_reason_is_refused_everywhere(tmp_path, store):
 @pytest.mark.parametrize("value", [None, 7, 1.5, ("a",), "", "no such file", "/dev", b"x.json"])
 def test_what_is_neither_data_nor_a_file_is_refused(store, value):
     assert JobB(store).execute(value).code.startswith("input.")
+
+
+def test_a_line_number_given_twice_is_refused_before_a_store_meets_it(pieces_of, store):
+    """A database would say that a constraint failed, which is no word of a person's."""
+
+    class Unready:
+        def load(self, source, chunks, on_duplicate):
+            return store.load(source, [next(iter(chunks))], on_duplicate)
+
+    with pieces_of(100, 2):
+        result = JobB(Unready()).execute(["a", "b", "c", {"content": "d", "line_number": 1}])
+
+    assert ("input.repeated_line", "memory: line number 1 is given twice") == (result.code, result.error)
+    assert {} == store.batches

@@ -35,9 +35,17 @@ def test_a_link_stays_a_link(tmp_path):
     assert tmp_path / "link.txt" == input_path(tmp_path / "link.txt")
 
 
+class Numbered(os.PathLike):
+    """Breaks the promise of a path, which is to be text."""
+
+    def __fspath__(self):
+        return 7
+
+
 @pytest.mark.parametrize(
     ("value", "code", "message"),
     [
+        (Numbered(), "input.type", "expected the path of a file, got a value of type Numbered"),
         (None, "input.type", "expected the path of a file, got nothing"),
         (7, "input.type", "expected the path of a file, got a value of type int"),
         (b"x.txt", "input.type", "expected the path of a file, got a value of type bytes"),

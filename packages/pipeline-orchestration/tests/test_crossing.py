@@ -101,9 +101,17 @@ def test_nothing_stays_after_an_interrupt(folder):
     assert [] == list(folder.iterdir())
 
 
+class Numbered(os.PathLike):
+    """Breaks the promise of a path, which is to be text."""
+
+    def __fspath__(self):
+        return 7
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
+        (Numbered(), "a value of type Numbered has no JSON form: expected Numbered.__fspath__() to return"),
         ({"a"}, "a value of type set has no JSON form: Object of type set is not JSON serializable"),
         ([object], "a value of type list has no JSON form: Object of type type is not JSON serializable"),
         (b"x", "a value of type bytes has no JSON form: Object of type bytes is not JSON serializable"),
@@ -113,7 +121,7 @@ def test_nothing_stays_after_an_interrupt(folder):
         ),
         (10**5000, "a value of type int has no JSON form: Exceeds the limit (4300 digits)"),
     ],
-    ids=["set", "class", "bytes", "key", "digits"],
+    ids=["path", "set", "class", "bytes", "key", "digits"],
 )
 def test_what_has_no_json_form_is_refused(folder, value, reason):
     with pytest.raises(InputError) as caught, crossed(value, folder / "spool"):

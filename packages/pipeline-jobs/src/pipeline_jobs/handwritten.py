@@ -88,7 +88,7 @@ def _plain_records(elements: Sequence[object], before: int) -> list[Record] | No
     elif kinds == {dict}:
         try:
             records = msgspec.convert(elements, list[Record])
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):  # the latter of a key with a lone surrogate
             return None
     else:
         return None

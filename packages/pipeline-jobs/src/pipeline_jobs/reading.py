@@ -1,5 +1,6 @@
 """Documents read back in a stream: our own layout fast, all others strictly, with the same outcome."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import batched
@@ -64,6 +65,8 @@ def read_data(data: object, where: str, max_record_bytes: int = MAX_RECORD_BYTES
         InputError: the document is refused.
     """
     beside, elements = split(data, where)
+    if len(elements) > CHUNK:  # twice, as a file: a store would meet a repeated line number before the end
+        deque(records_in(batched(elements, CHUNK), where, max_record_bytes), maxlen=0)
     chunks = records_in(batched(elements, CHUNK), where, max_record_bytes)
     if not beside:
         return Document(None, chunks)

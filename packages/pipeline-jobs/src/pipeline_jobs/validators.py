@@ -20,9 +20,12 @@ def input_path(value: object) -> Path:
         InputError: ``input.type``, ``input.path``, ``input.missing``, ``input.not_a_file`` or
             ``input.unreadable``.
     """
-    if not isinstance(value, str | os.PathLike):
+    try:
+        text = os.fsdecode(value) if isinstance(value, str | os.PathLike) else None
+    except TypeError:  # its __fspath__ returns neither text nor bytes
+        text = None
+    if text is None:
         raise InputError("input.type", f"expected the path of a file, got {_kind(value)}")
-    text = os.fsdecode(value)
     if not text:
         raise InputError("input.path", "the path is empty")
     if "\0" in text:

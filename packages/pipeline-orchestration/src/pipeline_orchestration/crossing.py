@@ -31,7 +31,7 @@ def crossed(value: object, folder: Path) -> Iterator[str]:
     if (text := _as_it_is(value)) is not None:
         yield text
         return
-    data = _json(os.fsdecode(value) if isinstance(value, os.PathLike) else value)
+    data = _json(value)
     if len(data) <= _LONGEST and isinstance(value, str | os.PathLike | int | float | None):
         yield f"{DATA}{data}"
     else:
@@ -56,7 +56,8 @@ def _as_it_is(value: object) -> str | None:
     """Return text that can cross: the URI of a path, or text that is short and harmless."""
     match value:
         case os.PathLike():
-            with suppress(UnicodeEncodeError):  # a lone surrogate, which no path has, for the job to refuse
+            # A lone surrogate, which no path has, is for the job to refuse; what is no text, for `_json`.
+            with suppress(UnicodeEncodeError, TypeError):
                 return uri(value)
         case str() if not value.isdecimal() and os.path.lexists(value):
             return uri(value)
@@ -68,7 +69,7 @@ def _as_it_is(value: object) -> str | None:
 def _json(value: object) -> str:
     try:
         # Not-a-number and lone surrogates pass, for the job to refuse with its own words.
-        return json.dumps(value)
+        return json.dumps(os.fsdecode(value) if isinstance(value, os.PathLike) else value)
     except (TypeError, ValueError, RecursionError) as error:
         text = f"a value of type {type(value).__name__} has no JSON form: {error}"
         raise InputError("input.type", text) from error

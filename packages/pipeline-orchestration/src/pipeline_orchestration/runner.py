@@ -4,7 +4,7 @@ import logging
 import os
 import uuid
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -202,7 +202,9 @@ class PipelineRunner:
 def _said(value: object) -> str:
     match value:
         case os.PathLike():
-            return shown(os.fsdecode(value))
+            with suppress(TypeError):  # its __fspath__ returns neither text nor bytes
+                return shown(os.fsdecode(value))
+            return MEMORY
         case str():
             return shown(value)
         case int() if abs(value) < 2**100:  # Python does not write out one of more than 4,300 digits
