@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from fuzz.model import canonical, lines_of
+from fuzz.model import canonical, lines_of, text_of
 from fuzz.shares import share
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -33,12 +33,10 @@ ENCODINGS += ["ascii", "shift_jis", "euc_jp", "gb18030", "gbk", "big5", "iso2022
 def predicted(data, encoding):
     """Return the records and lines that are expected, or the codes of the refusals that are."""
     try:
-        text = data.decode(encoding)
+        text = text_of(data, encoding)
     except UnicodeError:
         # Which of two faults is met first depends on where blocks end.
         return {"input.undecodable", "input.nul", "input.surrogate"}
-    if encoding in ("utf-8", "utf-16-le", "utf-16-be"):
-        text = text.removeprefix("\ufeff")
     faults = {"input.nul"} if "\0" in text else set()
     if any("\ud800" <= character <= "\udfff" for character in text):
         faults.add("input.surrogate")

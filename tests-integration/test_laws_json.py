@@ -29,29 +29,47 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
-# Nearly always one that means something, so that what is wrong is wrong alone.
-RECORDS = st.one_of(
-    TEXTS,
-    st.fixed_dictionaries({"content": TEXTS}),
-    st.fixed_dictionaries({"content": TEXTS}, optional={"line_number": NUMBERS}),
+GOOD = st.sampled_from(["", "a", "größe\u2028", '"\\', "🎉"])
+NUMBERED = st.fixed_dictionaries({"content": GOOD}, optional={"line_number": st.integers(1, 9)})
+ODD = st.one_of(
+    st.fixed_dictionaries({"content": GOOD, "line_number": NUMBERS}),
     st.fixed_dictionaries({"content": TEXTS | VALUES}, optional={"line_number": VALUES, "more": VALUES}),
+    TEXTS,
+    VALUES,
 )
 SOURCES = st.fixed_dictionaries(
-    {"uri": st.sampled_from(["file:///a", "x:", "", "no uri", "memory:"]) | VALUES},
-    optional={"name": TEXTS, "bytes": NUMBERS | VALUES, "sha256": st.just(64 * "a") | VALUES, "more": VALUES},
+    {"uri": st.sampled_from(["file:///a", "x:", "memory:"])},
+    optional={"name": GOOD, "bytes": st.integers(0, 2**63 - 1), "sha256": st.sampled_from([None, 64 * "a"])},
 )
-DOCUMENTS = st.fixed_dictionaries(
-    {"records": st.lists(RECORDS, max_size=5) | VALUES},
-    optional={
-        "format": st.just("pipeline-records") | VALUES,
-        "version": st.just(1) | VALUES,
-        "source": SOURCES | VALUES,
-        "record_count": st.integers(0, 3) | VALUES,
-        "records_sha256": st.sampled_from([hashlib.sha256().hexdigest(), 64 * "0"]) | VALUES,
-        "more": VALUES,
-    },
+ODD_SOURCES = st.fixed_dictionaries(
+    {"uri": st.sampled_from(["file:///a", "no uri", "", "x: "]) | VALUES},
+    optional={"name": TEXTS, "bytes": NUMBERS | VALUES, "sha256": TEXTS | VALUES, "more": VALUES},
 )
-DATA = st.lists(RECORDS, max_size=5) | DOCUMENTS | VALUES
+HEADERS = {"format": st.just("pipeline-records"), "version": st.just(1), "source": SOURCES}
+KEYS = st.sampled_from([*HEADERS, "record_count", "records_sha256", "more"])
+
+
+@st.composite
+def documents(draw):
+    """Draw what means something, or would but for one thing or two."""
+    records = draw(st.lists(GOOD | NUMBERED, max_size=4))
+    if draw(st.booleans()):
+        records.insert(draw(st.integers(0, len(records))), draw(ODD))
+    if draw(st.booleans()):
+        return records
+    whole = {"records": records, **draw(st.fixed_dictionaries({}, optional=HEADERS))}
+    if draw(st.booleans()) and (found := records_of(records)) is not None:
+        in_order = meant(records)
+        whole |= {
+            "record_count": len(found),
+            "records_sha256": hashlib.sha256(canonical(in_order)).hexdigest(),
+        }
+    if draw(st.booleans()):
+        whole[draw(KEYS)] = draw(ODD_SOURCES | NUMBERS | TEXTS | VALUES)
+    return whole
+
+
+DATA = documents() | documents() | documents() | VALUES
 BLOCKS = st.sampled_from([1 << 20, 3, 4, 50])  # the byte order mark has three bytes
 LAYOUTS = st.fixed_dictionaries({"indent": st.sampled_from([None, 1]), "ensure_ascii": st.booleans()})
 

@@ -12,6 +12,7 @@ from typing import Never
 type Pair = tuple[int, str]
 
 _END = re.compile("\r\n|\r|\n")
+_MARKED = {"utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"}
 _MAX = 2**63 - 1
 _MOST_DIGITS = 40
 _HEADER = {"format", "version", "source", "record_count", "records_sha256"}
@@ -19,6 +20,21 @@ _HEADER = {"format", "version", "source", "record_count", "records_sha256"}
 
 class RefusedError(Exception):
     """A document means nothing."""
+
+
+def text_of(data: bytes, encoding: str) -> str:
+    """Return what bytes say, without a byte order mark.
+
+    Raises:
+        UnicodeError: nothing; UTF-16 and UTF-32 are to say which of their two orders they have.
+    """
+    text = data.decode(encoding)
+    if encoding in ("utf-16", "utf-32"):
+        marks = ("\ufeff".encode(f"{encoding}-{order}") for order in ("le", "be"))
+        if data and not data.startswith(tuple(marks)):
+            raise UnicodeError("no byte order mark")
+        return text
+    return text.removeprefix("\ufeff") if encoding in _MARKED else text
 
 
 def lines_of(text: str) -> tuple[list[Pair], int]:

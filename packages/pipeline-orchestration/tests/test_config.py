@@ -122,6 +122,9 @@ def test_one_made_by_hand_is_parsed_too(folder):
     [
         ("output_dir", "a\0b", "a path cannot hold a NUL character"),
         ("pipeline", 7, "expected text, got 7"),
+        ("busy_timeout", 10**400, "expected between 0 and 86400 seconds, got inf"),
+        ("busy_timeout", "\n-1", r"expected between 0 and 86400 seconds, got \n-1"),
+        ("output_dir", "~\udcff/out", r"there is no home directory ~\xff"),
         ("engin", "local", f"unknown setting; there are {ALL}"),
     ],
 )
@@ -130,6 +133,13 @@ def test_a_bad_argument_is_refused(name, value, message):
         PipelineConfig.load(**{name: value})
 
     assert f"{name} (argument): {message}" == str(caught.value)
+
+
+def test_an_unknown_setting_cannot_steer_a_terminal(folder):
+    (folder / "pipeline.toml").write_text(r'"\u001b[31m" = 1')
+
+    with pytest.raises(UsageError, match=r"^\\x1b\[31m \(pipeline\.toml\): unknown setting;"):
+        PipelineConfig.load()
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ def test_other_peoples_tables_are_none_of_ours(folder, text):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b"engine = " + 5000 * b"[", "cannot be read: nested too deep"),
         (b"engine =", "cannot be read: Invalid value (at end of document)"),
         (
             b"engine = '\xff'",

@@ -9,10 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline_jobs import MAX_RECORD_BYTES, MOST_RECORD_BYTES, OnDuplicate, PipelineError, text_encoding
+from pipeline_jobs import (
+    MAX_RECORD_BYTES,
+    MOST_RECORD_BYTES,
+    OnDuplicate,
+    PipelineError,
+    shown,
+    text_encoding,
+)
 
 from .errors import UsageError
 from .names import EngineName, LogLevel
@@ -70,7 +78,7 @@ class PipelineConfig:
         faults: dict[str, UsageError] = {}
         for name, given in gather(_PARSERS, arguments).items():
             if name not in _PARSERS:
-                text = f"{name} ({given.place}): unknown setting; there are {', '.join(_PARSERS)}"
+                text = f"{shown(name)} ({given.place}): unknown setting; there are {', '.join(_PARSERS)}"
                 faults[name] = UsageError("usage.setting", text)
                 continue
             try:
@@ -90,7 +98,7 @@ def _path(value: object) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError as error:  # as for ~nobody/data
-        raise ValueError(f"there is no home directory {path.parts[0]}") from error
+        raise ValueError(f"there is no home directory {shown(path.parts[0])}") from error
 
 
 def _choice[Choice: StrEnum](choices: type[Choice], value: object) -> Choice:
@@ -117,10 +125,13 @@ def _encoding(value: object) -> str:
 def _seconds(value: object) -> float:
     try:
         seconds = float(value)  # type: ignore[arg-type]  # what it cannot take, it refuses
+    except OverflowError:  # a whole number of over 300 digits
+        seconds = inf
     except (TypeError, ValueError) as error:
         raise ValueError(f"expected a number of seconds, got {value!r}") from error
     if not 0 <= seconds <= _LONGEST:  # nor is it, where it is no number
-        raise ValueError(f"expected between 0 and {_LONGEST} seconds, got {value}")
+        got = seconds if seconds == inf else shown(str(value))
+        raise ValueError(f"expected between 0 and {_LONGEST} seconds, got {got}")
     return seconds
 
 

@@ -56,8 +56,9 @@ def _table(path: Path, keys: tuple[str, ...]) -> Mapping[str, object]:
         table: object = tomllib.loads(text)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise UsageError("usage.setting", f"{shown(path.absolute())}: cannot be read: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else error
+        raise UsageError("usage.setting", f"{shown(path.absolute())}: cannot be read: {reason}") from error
     for key in keys:
         table = table.get(key, {}) if isinstance(table, dict) else {}
     return table if isinstance(table, dict) else {}

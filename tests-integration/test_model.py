@@ -1,0 +1,305 @@
+"""Runs, refusals, duplicates, kills and other processes in any order: all is as in a model of a page."""
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from fuzz.model import lines_of
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from pipeline_db import PeeweeStore
+from pipeline_jobs import JobB, JobC, output
+from pipeline_orchestration import PipelineRunner
+
+MEMORY = Path("/dev/shm")  # faster, where there is one
+JOBS = "ABC"
+# Two of one name in two folders.
+INPUTS = st.sampled_from(["a.txt", "b.txt", "other/a.txt"])
+CONTENTS = st.sampled_from(["", "one\n", "one\ntwo", "\r\r\n größe \u2028\n", "1\n2\n3\n4\n5\n6\n7\n"])
+BAD = st.sampled_from([b"a\n\xff", b"a\n\0", b"\xe2\x82"])
+DATA = st.lists(st.sampled_from(["x", "", "größe"]), max_size=7)
+RANGES = st.sampled_from([("A", "A"), ("A", "B"), ("A", "C")])
+POLICIES = st.sampled_from(["skip", "skip", "load", "error"])
+WHERE = st.sampled_from(["here", "elsewhere"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def other():
+    """Keeps a process from which others are forked, which takes milliseconds."""
+    command = [sys.executable, Path(__file__).with_name("one_run.py")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "other", process)
+        yield
+        process.stdin.close()
+
+
+class Model:
+    """What there is to know: the files, the batches in order, and what became of the last run."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.inputs = {}
+        self.outputs = {}
+        self.batches = []
+
+    def document_of(self, file):
+        """Return where a file's document goes: the plain name is that of the first who came."""
+        plain = self.folder / "out" / f"{file.stem}_processed.json"
+        if self.outputs.get(plain, (file.as_uri(),))[0] == file.as_uri():
+            return plain
+        return plain.with_name(
+            f"{file.stem}_{hashlib.sha256(file.as_uri().encode()).hexdigest()[:8]}_processed.json"
+        )
+
+    def a(self, file, _policy):
+        try:
+            text = self.inputs[file].decode("utf-8")
+        except UnicodeDecodeError:
+            return "input.undecodable", None
+        except KeyError:
+            return "input.missing", None
+        if "\0" in text:
+            return "input.nul", None
+        self.outputs[self.document_of(file)] = (file.as_uri(), lines_of(text)[0])
+        return None, self.document_of(file)
+
+    def b(self, value, policy):
+        if isinstance(value, list):
+            uri, records = "memory:", list(enumerate(value, 1))
+        else:
+            uri, records = self.outputs[value]
+        same = [number for number, batch in enumerate(self.batches, 1) if batch[:2] == [uri, records]]
+        if unfinished := [number for number in same if self.batches[number - 1][2] == "loaded"]:
+            return None, unfinished[-1]
+        if same and policy == "error":
+            return "batch.duplicate", None
+        if same and policy == "skip":
+            return "duplicate", same[-1]
+        self.batches.append([uri, records, "loaded"])
+        return None, len(self.batches)
+
+    def c(self, value, _policy):
+        if not 1 <= value <= len(self.batches):
+            return ("batch.not_found" if value > 0 else "input.id"), None
+        self.batches[value - 1][2] = "finalized"
+        return None, value
+
+    def run(self, value, start, stop, policy):
+        """Run jobs in a row; return the code, the batch and whether it was there already."""
+        duplicate, batch = False, None
+        for job in JOBS[JOBS.index(start) : JOBS.index(stop) + 1]:
+            code, value = getattr(self, job.lower())(value, policy)
+            if code not in (None, "duplicate"):
+                return code, batch, duplicate
+            duplicate |= code == "duplicate"
+            batch = value if job in "BC" else None
+        return None, batch, duplicate
+
+
+class EverythingAgrees(RuleBasedStateMachine):
+    """A folder is worked in, and a model of it is told the same."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)).resolve()
+        (self.folder / "other").mkdir()
+        self.model = Model(self.folder)
+        self.moments = {}  # at which batches were finalized
+        self.killed = set()  # names of what a killed run was writing
+        self.again = None
+
+    def teardown(self):
+        shutil.rmtree(self.folder)
+
+    def settings(self, policy):
+        return {
+            "output_dir": str(self.folder / "out"),
+            "db_path": str(self.folder / "p.db"),
+            "on_duplicate": policy,
+        }
+
+    def elsewhere(self, value, start, stop, policy, kill_at=0):
+        """Have another process run it; return what it told, and how it ended."""
+        request = {"folder": str(self.folder), "settings": self.settings(policy), "kill_at": kill_at}
+        request |= {"value": value, "start": start, "stop": stop}
+        other.stdin.write(json.dumps(request, default=str) + "\n")
+        other.stdin.flush()
+        return json.loads(other.stdout.readline())
+
+    def run(self, where, *what):
+        """Run here or elsewhere, and in the model: all three come to the same."""
+        self.again = what
+        value, start, stop, policy = what
+        if where == "here":
+            # A folder is listed once a second; what was killed meanwhile would stay until then.
+            output._temporaries.cache_clear()
+            runner = PipelineRunner(engine="local", log_level="OFF", **self.settings(policy))
+            result = runner.run(value, start, stop)
+            found = result.code, result.batch_id, result.duplicate
+        else:
+            told = self.elsewhere(*what)
+            assert 0 == told["exit"]
+            found = (
+                told["events"][-1]["code"],
+                told["events"][-1]["batch_id"],
+                told["events"][-1]["duplicate"],
+            )
+        expected = self.model.run(*what)
+        assert expected == found
+        self.cleaned(value, start, expected[0])
+
+    def cleaned(self, value, start, code):
+        """Note that a run has looked for what killed ones have left."""
+        if isinstance(value, list):
+            self.killed.discard("memory.json")
+        elif start == "A" and not str(code).startswith("input"):
+            self.killed.discard(f"{Path(value).stem}_processed.json")
+
+    @rule(name=INPUTS, content=CONTENTS.map(str.encode) | CONTENTS.map(str.encode) | BAD)
+    def write(self, name, content):
+        file = self.folder / name
+        file.write_bytes(content)
+        self.model.inputs[file] = content
+
+    @rule(name=INPUTS, content=CONTENTS)
+    def append(self, name, content):
+        file = self.folder / name
+        with file.open("ab") as stream:
+            stream.write(content.encode())
+        self.model.inputs[file] = file.read_bytes()
+
+    @rule(name=INPUTS, jobs=RANGES, policy=POLICIES, where=WHERE)
+    def run_a_file(self, name, jobs, policy, where):
+        self.run(where, self.folder / name, *jobs, policy)
+
+    @precondition(lambda self: self.model.outputs)
+    @rule(data=st.data(), stop=st.sampled_from("BC"), policy=POLICIES, where=WHERE)
+    def run_a_document(self, data, stop, policy, where):
+        document = data.draw(st.sampled_from(sorted(self.model.outputs)))
+        self.run(where, document, "B", stop, policy)
+
+    @rule(records=DATA, stop=st.sampled_from("BC"), policy=POLICIES, where=WHERE)
+    def run_data_in_memory(self, records, stop, policy, where):
+        self.run(where, records, "B", stop, policy)
+
+    @rule(number=st.integers(-1, 6), where=WHERE)
+    def finalize(self, number, where):
+        self.run(where, number, "C", "C", "skip")
+
+    @precondition(lambda self: self.again)
+    @rule(where=WHERE)
+    def run_the_same_again(self, where):
+        self.run(where, *self.again)
+
+    @precondition(lambda self: self.model.outputs)
+    @rule(data=st.data(), policy=POLICIES)
+    def load_by_another_store(self, data, policy):
+        document = data.draw(st.sampled_from(sorted(self.model.outputs)))
+        store = PeeweeStore(self.folder / "p.db")
+
+        loaded = JobB(store, policy).execute(document)
+
+        code, batch, _ = self.model.run(document, "B", "B", policy)
+        assert (code, batch) == (loaded.code, loaded.output)
+        if batch:
+            assert self.model.run(batch, "C", "C", policy)[1] == JobC(store).execute(batch).output
+
+    @rule(
+        name=INPUTS,
+        records=DATA,
+        policy=POLICIES,
+        kill_at=st.integers(1, 9),
+        data=st.data(),
+        back=st.sampled_from([None, "here", "elsewhere"]),
+    )
+    def be_killed(self, name, records, policy, kill_at, data, back):
+        """What ended before the kill has happened, and nothing else has; who runs it again goes on."""
+        value = data.draw(st.sampled_from([self.folder / name, self.folder / name, records]))
+        start = "B" if value is records else "A"
+
+        told = self.elsewhere(value, start, "C", policy, kill_at)
+
+        ended = [event["job"] for event in told["events"] if event.get("success")]
+        if told["exit"] == 0:
+            told = told["events"][-1]
+            expected = self.model.run(value, start, "C", policy)
+            assert expected == (told["code"], told["batch_id"], told["duplicate"])
+            self.cleaned(value, start, expected[0])
+            return
+        assert -9 == told["exit"]
+        code = self.model.run(value, start, ended[-1], policy)[0] if ended else None
+        assert code is None
+        self.cleaned(value, start, None)
+        if value is records:
+            self.killed.add("memory.json")
+        elif not ended:
+            self.killed.add(f"{Path(value).stem}_processed.json")
+        if back:
+            self.run(back, value, start, "C", policy)
+
+    @invariant()
+    def documents_are_those_of_the_model(self):
+        found = {}
+        for path in (self.folder / "out").glob("*.json"):
+            document = json.loads(path.read_bytes())
+            records = [(each["line_number"], each["content"]) for each in document["records"]]
+            found[path] = (document["source"]["uri"], records)
+        assert self.model.outputs == found
+
+    @invariant()
+    def nothing_is_left_but_by_the_dead(self):
+        left = {path.name[1:-13] for path in (self.folder / "out").glob(".*.tmp")}
+        assert left <= self.killed
+
+    @invariant()
+    def batches_are_those_of_the_model(self):
+        path = self.folder / "p.db"
+        if not path.exists() or not path.stat().st_size:
+            assert [] == self.model.batches
+            return
+        with closing(sqlite3.connect(path)) as database:
+            assert [("ok",)] == database.execute("PRAGMA integrity_check").fetchall()
+            if not database.execute("SELECT 1 FROM sqlite_master").fetchone():
+                assert [] == self.model.batches
+                return
+            batches = database.execute(
+                "SELECT id, source, record_count, status FROM processing_batches ORDER BY id"
+            ).fetchall()
+            moments = dict(
+                database.execute(
+                    "SELECT id, finalized_at FROM processing_batches WHERE finalized_at NOT NULL"
+                )
+            )
+            tables = ("processed_records", "finalized_records")
+            ordered = "SELECT batch_id, line_number, content FROM {} ORDER BY batch_id, line_number"
+            kept, seen = (database.execute(ordered.format(table)).fetchall() for table in tables)
+        assert self.moments.items() <= moments.items()
+        self.moments = moments
+        expected = list(enumerate(self.model.batches, 1))
+        assert [(n, uri, len(records), status) for n, (uri, records, status) in expected] == batches
+        all_ = [(n, *each, status) for n, (_, records, status) in expected for each in records]
+        assert [each[:3] for each in all_] == kept
+        assert [each[:3] for each in all_ if each[3] == "finalized"] == seen
+
+
+TestEverythingAgrees = EverythingAgrees.TestCase
+LONG = settings.get_profile("long")
+IS_LONG = settings.default is LONG
+STEPS = 20
+# 200 steps in all; of the long ones, as many as are asked for.
+TestEverythingAgrees.settings = settings(
+    LONG if IS_LONG else settings.get_profile("laws"),
+    stateful_step_count=STEPS,
+    phases=set(Phase) - {Phase.explain},
+    max_examples=max(1, LONG.max_examples // STEPS) if IS_LONG else 200 // STEPS,
+)
