@@ -1,6 +1,5 @@
 """Runs, refusals, duplicates, kills and other processes in any order: all is as in a model of a page."""
 
-import hashlib
 import json
 import shutil
 import sqlite3
@@ -11,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from fuzz.model import lines_of
+from fuzz.runs import Model
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -21,7 +20,6 @@ from pipeline_jobs import JobB, JobC, output
 from pipeline_orchestration import PipelineRunner
 
 MEMORY = Path("/dev/shm")  # faster, where there is one
-JOBS = "ABC"
 # Two of one name in two folders.
 INPUTS = st.sampled_from(["a.txt", "b.txt", "other/a.txt"])
 CONTENTS = st.sampled_from(["", "one\n", "one\ntwo", "\r\r\n größe \u2028\n", "1\n2\n3\n4\n5\n6\n7\n"])
@@ -41,69 +39,6 @@ def other():
         patch.setitem(globals(), "other", process)
         yield
         process.stdin.close()
-
-
-class Model:
-    """What there is to know: the files, the batches in order, and what became of the last run."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.inputs = {}
-        self.outputs = {}
-        self.batches = []
-
-    def document_of(self, file):
-        """Return where a file's document goes: the plain name is that of the first who came."""
-        plain = self.folder / "out" / f"{file.stem}_processed.json"
-        if self.outputs.get(plain, (file.as_uri(),))[0] == file.as_uri():
-            return plain
-        return plain.with_name(
-            f"{file.stem}_{hashlib.sha256(file.as_uri().encode()).hexdigest()[:8]}_processed.json"
-        )
-
-    def a(self, file, _policy):
-        try:
-            text = self.inputs[file].decode("utf-8")
-        except UnicodeDecodeError:
-            return "input.undecodable", None
-        except KeyError:
-            return "input.missing", None
-        if "\0" in text:
-            return "input.nul", None
-        self.outputs[self.document_of(file)] = (file.as_uri(), lines_of(text)[0])
-        return None, self.document_of(file)
-
-    def b(self, value, policy):
-        if isinstance(value, list):
-            uri, records = "memory:", list(enumerate(value, 1))
-        else:
-            uri, records = self.outputs[value]
-        same = [number for number, batch in enumerate(self.batches, 1) if batch[:2] == [uri, records]]
-        if unfinished := [number for number in same if self.batches[number - 1][2] == "loaded"]:
-            return None, unfinished[-1]
-        if same and policy == "error":
-            return "batch.duplicate", None
-        if same and policy == "skip":
-            return "duplicate", same[-1]
-        self.batches.append([uri, records, "loaded"])
-        return None, len(self.batches)
-
-    def c(self, value, _policy):
-        if not 1 <= value <= len(self.batches):
-            return ("batch.not_found" if value > 0 else "input.id"), None
-        self.batches[value - 1][2] = "finalized"
-        return None, value
-
-    def run(self, value, start, stop, policy):
-        """Run jobs in a row; return the code, the batch and whether it was there already."""
-        duplicate, batch = False, None
-        for job in JOBS[JOBS.index(start) : JOBS.index(stop) + 1]:
-            code, value = getattr(self, job.lower())(value, policy)
-            if code not in (None, "duplicate"):
-                return code, batch, duplicate
-            duplicate |= code == "duplicate"
-            batch = value if job in "BC" else None
-        return None, batch, duplicate
 
 
 class EverythingAgrees(RuleBasedStateMachine):
@@ -218,7 +153,7 @@ class EverythingAgrees(RuleBasedStateMachine):
         name=INPUTS,
         records=DATA,
         policy=POLICIES,
-        kill_at=st.integers(1, 9),
+        kill_at=st.integers(1, 6),
         data=st.data(),
         back=st.sampled_from([None, "here", "elsewhere"]),
     )
