@@ -6,12 +6,13 @@ from fuzz.targets import TARGETS
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_kept_input_of_a_target_goes_well(name):
+def test_every_kept_input_of_a_target_goes_well(tmp_path, name):
     kept = [file for file in files() if file.parent.name == name]
 
     assert len(kept) > 5
     for file in kept:
-        replay(file)
+        replay(file, tmp_path)
+        assert [] == list(tmp_path.iterdir())
 
 
 def test_there_is_a_target_for_every_kept_input():

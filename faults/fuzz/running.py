@@ -11,7 +11,7 @@ from random import Random
 
 from sweep import Point, Sweep, must
 
-from .targets import TARGETS
+from .targets import TARGETS, work_in
 
 CORPUS = Path(__file__).parent / "corpus"
 _SCRIPT = Path(__file__).with_name("one.py")
@@ -35,8 +35,9 @@ def files() -> list[Path]:
     return sorted(file for file in CORPUS.glob("*/*") if file.is_file())
 
 
-def replay(file: Path) -> None:
-    """Give one kept input to its target."""
+def replay(file: Path, folder: Path) -> None:
+    """Give one kept input to its target, which may write into the folder."""
+    work_in(folder)
     TARGETS[file.parent.name](file.read_bytes())
 
 
@@ -44,7 +45,7 @@ def _points(size: int | None, random: Random) -> Iterable[Point]:
     """Give each kept input to its target; what `size` leaves is shared by fuzzers of all targets."""
     kept = files()
     for file in kept:
-        yield Point(f"{file.parent.name} {file.name}", partial(_replay, file))
+        yield Point(f"{file.parent.name} {file.name}", partial(replay, file))
     left = (size or 0) - len(kept)
     if left <= 0:
         return
@@ -55,15 +56,21 @@ def _points(size: int | None, random: Random) -> Iterable[Point]:
             yield Point(f"{name}: {runs} runs by -seed={seed}", partial(_fuzz, name, runs, seed), runs)
 
 
-def _replay(file: Path, _folder: Path) -> None:
-    replay(file)
-
-
 def _fuzz(name: str, runs: int, seed: int, folder: Path) -> None:
     """Fuzz a target in a process of its own; what breaks it stays in the folder."""
     shutil.copytree(CORPUS / name, folder / "corpus")
+    (folder / "work").mkdir()
     ended = subprocess.run(
-        [sys.executable, _SCRIPT, name, f"-runs={runs}", f"-seed={seed}", *_LIMITS, folder / "corpus"],
+        [
+            sys.executable,
+            _SCRIPT,
+            folder / "work",
+            name,
+            f"-runs={runs}",
+            f"-seed={seed}",
+            *_LIMITS,
+            folder / "corpus",
+        ],
         capture_output=True,
         text=True,
         errors="replace",

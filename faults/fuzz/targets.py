@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +18,6 @@ from .model import Pair, RefusedError, lines_of, meant, text_of, written
 
 type Target = Callable[[bytes], None]
 
-_MEMORY = Path("/dev/shm")  # noqa: S108  # faster, where there is one
 _ENCODINGS = [
     "utf-8",
     "utf-16",
@@ -31,6 +29,7 @@ _ENCODINGS = [
     "gb18030",
     "iso2022_jp",
 ]
+_CHUNK = handwritten.CHUNK
 _BLOCKS = [1, 2, 3, 5, 16, 64]
 _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[nrt])")
 _SETTINGS = [
@@ -103,7 +102,8 @@ def document(data: bytes) -> None:
         for module in modules:
             module.BLOCK = input_file.BLOCK
         for module in (handwritten, reading):
-            module.CHUNK = 10_000
+            module.CHUNK = _CHUNK
+        path.unlink()
     must(expected == found, expected, found)
 
 
@@ -203,12 +203,12 @@ def crossing(data: bytes) -> None:
             must(restored(crossing_text) == path, path, crossing_text)
 
 
+def work_in(folder: Path) -> None:
+    """Say where targets may write: an empty folder, which stays empty."""
+    _folder[:] = [folder]
+
+
 def _place() -> Path:
-    """Return this process's folder for what a target writes."""
-    if not _folder or _folder[0].name != f"fuzz-{os.getpid()}":
-        place = (_MEMORY if _MEMORY.is_dir() else Path(tempfile.gettempdir())) / f"fuzz-{os.getpid()}"
-        place.mkdir(exist_ok=True)
-        _folder[:] = [place]
     return _folder[0]
 
 
