@@ -1,11 +1,14 @@
 """All sweeps, in the order in which they run."""
 
 from calls import CALL_ERRORS, KILLS
+from fuzz.running import FUZZ
 from judge import JUDGE
+from laws import LAWS, MODEL
 from limits import LIMITS
 from many import DIFFERENT, RACES, SAME
 from order import ORDER
 from signals import SIGNALS
+from soak import SOAK
 from sweep import Sweep
 from waits import WAITS
 from whole_command import COMMAND_ERRORS, COMMAND_KILLS
@@ -23,4 +26,8 @@ SWEEPS: tuple[Sweep, ...] = (
     SAME,
     RACES,
     WAITS,
+    LAWS,
+    MODEL,
+    FUZZ,
+    SOAK,
 )

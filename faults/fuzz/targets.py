@@ -135,7 +135,7 @@ def settings(data: bytes) -> None:
     here = Path.cwd()
     os.chdir(_place())
     try:
-        if kind % 4 < 2:  # noqa: PLR2004  # half of them
+        if kind % 4 < 2:  # half of them
             Path(("pipeline.toml", "pyproject.toml")[kind % 2]).write_bytes(content)
         else:
             os.environ["PIPELINE_" + _SETTINGS[kind // 4 % len(_SETTINGS)]] = os.fsdecode(
