@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
+from itertools import islice, zip_longest
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -42,12 +43,21 @@ def counted(scenario: Scenario) -> Counter[str]:
     return most
 
 
-def chosen[T](every: list[T], size: int | None, random: Random) -> Iterable[T]:
-    """Return so many of all, evenly spread; all of them where no number is given."""
+def chosen[T: tuple[object, ...]](every: list[T], size: int | None, random: Random) -> list[T]:
+    """Return so many of all, as many of each call of each scenario as there are; all, without a number.
+
+    Args:
+        every: begins with scenario and call.
+        size: how many.
+        random: what draws them.
+    """
     if size is None or size >= len(every):
         return every
-    step = len(every) / size
-    return [every[int(step * (number + random.random()))] for number in range(size)]
+    groups: dict[tuple[object, ...], list[T]] = {}
+    for each in random.sample(every, len(every)):
+        groups.setdefault(each[:2], []).append(each)
+    in_turn = zip_longest(*groups.values())
+    return list(islice((each for turn in in_turn for each in turn if each is not None), size))
 
 
 def kill_points(size: int | None, random: Random) -> Iterator[Point]:
