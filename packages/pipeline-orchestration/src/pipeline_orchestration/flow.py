@@ -15,10 +15,12 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.settings import (
+    PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_SERVER_ANALYTICS_ENABLED,
-    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
     PREFECT_SERVER_LOGGING_LEVEL,
+    PREFECT_UI_URL,
+    get_current_settings,
     temporary_settings,
 )
 from prefect.states import Failed
@@ -34,6 +36,7 @@ from .definition import JobSpec, PipelineDefinition
 from .errors import OrchestrationError
 from .result import RunResult
 from .sequence import label, not_run, run_all
+from .temporary_server import TemporaryServer
 
 ENGINE = "prefect"
 
@@ -103,6 +106,9 @@ class _Here:
 
 
 _here: ContextVar[_Here | None] = ContextVar("_here", default=None)
+
+# One for all runs of this process: it takes ten seconds to start.
+_temporary_server = TemporaryServer()
 
 
 def _short(text: str) -> str:
@@ -212,34 +218,44 @@ def run_on_prefect(
                 max_record_bytes=config.max_record_bytes,
                 return_state=True,
             )
-            reason = state.message or state.name or ""
+            failure = _gave_up(state.message or state.name or "")
+    except OrchestrationError as error:
+        failure = error
     except _GAVE_UP as error:
-        reason = str(error) or type(error).__name__
+        failure = _gave_up(str(error) or type(error).__name__)
     finally:
         _here.reset(token)
     results = here.results
     if len(results) < len(inputs):
-        # Of an API that refuses, Prefect names the URL with user and password.
-        first = re.sub(r"://\S*@", "://", reason.partition("\n")[0])
-        text = f"Prefect gave up: {first}; see that its API can be reached, or use --engine local"
-        failure = OrchestrationError("orchestration.failed", text)
         results.append(RunResult(label(inputs[len(results)]), ENGINE, exception=failure))
     return results + [not_run(text, ENGINE, results[-1]) for text in inputs[len(results) :]]
+
+
+def _gave_up(reason: str) -> OrchestrationError:
+    # Of an API that refuses, Prefect names the URL with user and password.
+    first = re.sub(r"://\S*@", "://", reason.partition("\n")[0])
+    text = f"Prefect gave up: {first}; see that its API can be reached, or use --engine local"
+    return OrchestrationError("orchestration.failed", text)
 
 
 @contextmanager
 def _prefect_for_this_process() -> Iterator[None]:
     """Set Prefect up for a flow run that begins and ends here, on a server that may have to start first."""
-    with temporary_settings(
-        {
-            # The engine joins its heartbeat thread for 0.9 s at the end; this process is the heartbeat.
-            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-            PREFECT_SERVER_ANALYTICS_ENABLED: False,
-            # The first start of a temporary server runs all of its migrations, which takes more than 20 s.
-            PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
-            PREFECT_SERVER_LOGGING_LEVEL: "CRITICAL",
-        }
-    ):
+    # The engine joins its heartbeat thread for 0.9 s at the end; this process is the heartbeat.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), _api():
+        yield
+
+
+@contextmanager
+def _api() -> Iterator[None]:
+    """Point Prefect at the temporary server where no API is configured."""
+    if PREFECT_API_URL.value():
+        yield
+        return
+    with temporary_settings({PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_SERVER_LOGGING_LEVEL: "ERROR"}):
+        url = _temporary_server.url(get_current_settings().to_environment_variables(exclude_unset=True))
+    # It has no pages for people, whose address Prefect would log.
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_UI_URL: ""}):
         yield
 
 
