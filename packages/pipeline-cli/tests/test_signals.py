@@ -153,3 +153,32 @@ def test_a_run_under_nohup_outlives_its_terminal(stalled, started, folder):
     process.communicate()
 
     assert 0 == process.returncode
+
+
+def running(pids):
+    """Those of some processes that are there, and no zombies."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,stat=", "-p", ",".join(pids)], stdout=subprocess.PIPE, check=False
+    )
+    rows = [line.split() for line in listed.stdout.decode().splitlines()]
+    return [pid for pid, state in rows if not state.startswith("Z")]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_signal_leaves_no_temporary_server(stalled, started, number, code):
+    """Nor does it take long: what Prefect and its server have to clean up included."""
+    options = ["--engine", "prefect", "--log-level", "OFF", "--pipeline", "stalled.py:b"]
+    process = started("pipeline", *options, "run-all", "sample.txt")
+    listed = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid="], text=True).splitlines()
+    parents = dict(line.split() for line in listed)
+    servers = [pid for pid, parent in parents.items() if parent == str(process.pid)]
+    assert servers == running(servers)
+
+    start = time.monotonic()
+    process.send_signal(number)
+    process.communicate()
+    while running(servers) and time.monotonic() - start < 5:
+        time.sleep(0.05)
+
+    assert (code, []) == (process.returncode, running(servers))
+    assert time.monotonic() - start < 5
