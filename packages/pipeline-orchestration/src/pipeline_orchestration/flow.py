@@ -1,9 +1,7 @@
-"""The one module that imports Prefect: jobs become tasks, a definition becomes a flow run."""
+"""Jobs become Prefect tasks, a definition becomes a flow run: one of two modules that import Prefect."""
 
-import logging
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,15 +12,6 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_SERVER_ANALYTICS_ENABLED,
-    PREFECT_SERVER_LOGGING_LEVEL,
-    PREFECT_UI_URL,
-    get_current_settings,
-    temporary_settings,
-)
 from prefect.states import Failed
 from prefect.utilities.annotations import quote
 
@@ -34,14 +23,15 @@ from .context import RunContext, RunProgress
 from .crossing import restored, uri
 from .definition import JobSpec, PipelineDefinition
 from .errors import OrchestrationError
+from .prefect_setup import failures_without_traceback, prefect_for_this_process
 from .result import RunResult
 from .sequence import label, not_run, run_all
-from .temporary_server import TemporaryServer
 
 ENGINE = "prefect"
 
 # What Prefect raises when its API is away or refuses; jobs raise nothing, their failures are results.
-_GAVE_UP = (httpx.HTTPError, PrefectException, OSError, RuntimeError)
+# ValueError: what answers there is not Prefect's, but JSON all the same.
+_GAVE_UP = (httpx.HTTPError, httpx.InvalidURL, PrefectException, OSError, RuntimeError, ValueError)
 
 
 class JobFailedError(Exception):
@@ -106,9 +96,6 @@ class _Here:
 
 
 _here: ContextVar[_Here | None] = ContextVar("_here", default=None)
-
-# One for all runs of this process: it takes ten seconds to start.
-_temporary_server = TemporaryServer()
 
 
 def _short(text: str) -> str:
@@ -204,7 +191,7 @@ def run_on_prefect(
     here = _Here(definition, config, progress)
     token = _here.set(here)
     try:
-        with _prefect_for_this_process(), _failures_without_traceback():
+        with prefect_for_this_process(), failures_without_traceback(JobFailedError):
             state = run_pipeline(
                 pipeline=shown(address),
                 inputs=list(inputs),
@@ -236,44 +223,3 @@ def _gave_up(reason: str) -> OrchestrationError:
     first = re.sub(r"://\S*@", "://", reason.partition("\n")[0])
     text = f"Prefect gave up: {first}; see that its API can be reached, or use --engine local"
     return OrchestrationError("orchestration.failed", text)
-
-
-@contextmanager
-def _prefect_for_this_process() -> Iterator[None]:
-    """Set Prefect up for a flow run that begins and ends here, on a server that may have to start first."""
-    # The engine joins its heartbeat thread for 0.9 s at the end; this process is the heartbeat.
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), _api():
-        yield
-
-
-@contextmanager
-def _api() -> Iterator[None]:
-    """Point Prefect at the temporary server where no API is configured."""
-    if PREFECT_API_URL.value():
-        yield
-        return
-    with temporary_settings({PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_SERVER_LOGGING_LEVEL: "ERROR"}):
-        url = _temporary_server.url(get_current_settings().to_environment_variables(exclude_unset=True))
-    # It has no pages for people, whose address Prefect would log.
-    with temporary_settings({PREFECT_API_URL: url, PREFECT_UI_URL: ""}):
-        yield
-
-
-@contextmanager
-def _failures_without_traceback() -> Iterator[None]:
-    """Keep Prefect from logging the traceback of a failure that is a result, unless debugging."""
-
-    def plain(record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], JobFailedError):
-            record.exc_info = None
-        return True
-
-    loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "prefect.task_runs")]
-    loggers = [logger for logger in loggers if not logger.isEnabledFor(logging.DEBUG)]
-    for logger in loggers:
-        logger.addFilter(plain)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(plain)

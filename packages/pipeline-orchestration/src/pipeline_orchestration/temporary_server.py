@@ -107,7 +107,6 @@ def _started(listening: socket, variables: Mapping[str, str], said: IO[bytes]) -
             # As Prefect sets up its own.
             "PREFECT_UI_ENABLED": "0",
             "PREFECT__SERVER_EPHEMERAL": "1",
-            "PREFECT__SERVER_FINAL": "1",
             **variables,
         },
     )

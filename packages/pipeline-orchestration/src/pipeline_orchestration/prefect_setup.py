@@ -1,0 +1,99 @@
+"""Prefect as it is set up for a run of this process: which API, with what password, and with what patience.
+
+It imports Prefect, and only `flow` imports it.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_LOGGING_LEVEL,
+    PREFECT_UI_URL,
+    get_current_settings,
+    temporary_settings,
+)
+
+from .errors import OrchestrationError
+from .temporary_server import TemporaryServer
+
+# Prefect's own 60 s and 5 retries, after 2, 4, 8 … s, come to seven minutes for each request.
+_PATIENCE = {PREFECT_API_REQUEST_TIMEOUT: 20.0, PREFECT_CLIENT_MAX_RETRIES: 2}
+
+# One for all runs of this process: it takes ten seconds to start.
+_temporary_server = TemporaryServer()
+
+
+@contextmanager
+def prefect_for_this_process() -> Iterator[None]:
+    """Set Prefect up for a flow run that begins and ends here, on a server that may have to start first.
+
+    Raises:
+        OrchestrationError: ``orchestration.failed``: the temporary server could not be started;
+            ``orchestration.settings``: the URL of the API makes no sense.
+    """
+    # The engine joins its heartbeat thread for 0.9 s at the end; this process is the heartbeat.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}, set_defaults=_PATIENCE), _api():
+        yield
+
+
+@contextmanager
+def _api() -> Iterator[None]:
+    """Point Prefect at the temporary server where no API is configured, and keep a password out of a URL."""
+    url = PREFECT_API_URL.value()
+    if not url:
+        with temporary_settings(
+            {PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_SERVER_LOGGING_LEVEL: "ERROR"}
+        ):
+            variables = get_current_settings().to_environment_variables(exclude_unset=True)
+        # It has no pages for people, whose address Prefect would log.
+        updates = {PREFECT_API_URL: _temporary_server.url(variables), PREFECT_UI_URL: ""}
+    else:
+        updates = _without_password(url)
+    with temporary_settings(updates):
+        yield
+
+
+def _without_password(url: str) -> dict[Any, str]:
+    """Return settings with user and password where Prefect keeps them: of a URL, it logs all."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # reading it fails where a password holds a / or ? as it is
+    except ValueError:
+        # Not "from" the error, which quotes a piece of the password.
+        text = "the URL of Prefect's API is none; in a password, write %2F for /, %3F for ? and %23 for #"
+        raise OrchestrationError("orchestration.settings", text) from None
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return {}
+    bare = parts._replace(netloc=host).geturl()
+    # As httpx has it, they count before any other password or key.
+    return {PREFECT_API_URL: bare, PREFECT_API_AUTH_STRING: unquote(user)}
+
+
+@contextmanager
+def failures_without_traceback(kind: type[Exception]) -> Iterator[None]:
+    """Keep Prefect from logging the traceback of a failure that is a result, unless debugging."""
+
+    def plain(record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], kind):
+            record.exc_info = None
+        return True
+
+    loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "prefect.task_runs")]
+    loggers = [logger for logger in loggers if not logger.isEnabledFor(logging.DEBUG)]
+    for logger in loggers:
+        logger.addFilter(plain)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(plain)
