@@ -21,7 +21,8 @@ def home() -> Path:
 @cache
 def server_home() -> Path:
     """Return the home of the server of this worker."""
-    return shutil.copytree(home(), tempfile.mkdtemp(prefix="faults-prefect-server-"), dirs_exist_ok=True)
+    made = tempfile.mkdtemp(prefix="faults-prefect-server-")
+    return Path(shutil.copytree(home(), made, dirs_exist_ok=True))
 
 
 @cache
@@ -30,7 +31,7 @@ def _server() -> TemporaryServer:
 
 
 def server_url() -> str:
-    """Return the URL of the API of the server of this worker, started unless it runs; it ends with the worker."""
+    """Return the URL of the API of this worker's server, started unless it runs; it ends with the worker."""
     variables = {"PREFECT_HOME": str(server_home()), "PREFECT_SERVER_ANALYTICS_ENABLED": "0"}
     return _server().url(variables)
 

@@ -3,12 +3,28 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
+from pipeline_jobs import shown
 from pipeline_orchestration import LogLevel
+
+type _ExceptionInfo = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
 
 _OURS = ("pipeline_cli", "pipeline_db", "pipeline_jobs", "pipeline_orchestration")
 # Prefect's; at the end of most runs they say that they are not done yet.
 _RESTLESS = ("APILogWorker", "EventsWorker")
+
+
+class _Printable(logging.Formatter):
+    """Escapes what does not print: no name and no error of a job steers the terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
+        return shown(super().formatMessage(record))
+
+    def formatException(self, ei: _ExceptionInfo) -> str:  # noqa: N802  # logging's name
+        return "\n".join(map(shown, super().formatException(ei).split("\n")))
 
 
 @contextmanager
@@ -27,7 +43,7 @@ def logging_to_stderr(level: LogLevel) -> Iterator[None]:
         if level is LogLevel.DEBUG
         else "%(levelname)s %(message)s"
     )
-    handler.setFormatter(logging.Formatter(detail))
+    handler.setFormatter(_Printable(detail))
     loggers = [logging.getLogger(name) for name in _OURS]
     for logger in loggers:
         logger.addHandler(handler)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pipeline_jobs import shown
+
 from .errors import OrchestrationError
 from .names import EngineName
 from .prefect_settings import api_url
@@ -13,7 +15,7 @@ class EngineChoice:
 
     Args:
         engine: ``local`` or ``prefect``.
-        reason: in words, without secrets.
+        reason: in words, printable and without secrets.
     """
 
     engine: EngineName
@@ -35,7 +37,7 @@ def choose(asked: EngineName) -> EngineChoice:
             "orchestration.settings", f"Prefect's settings cannot be read: {error}"
         ) from error
     if found:
-        return EngineChoice(EngineName.PREFECT, f"{found.origin} names the API {found.shown}")
+        return EngineChoice(EngineName.PREFECT, shown(f"{found.origin} names the API {found.shown}"))
     if asked is EngineName.PREFECT:
         return EngineChoice(asked, "asked for; no API is configured, so Prefect starts a temporary server")
     return EngineChoice(EngineName.LOCAL, "no Prefect API is configured")

@@ -23,7 +23,7 @@ from .context import RunContext, RunProgress
 from .crossing import restored, uri
 from .definition import JobSpec, PipelineDefinition
 from .errors import OrchestrationError
-from .prefect_setup import failures_without_traceback, prefect_for_this_process
+from .prefect_setup import prefect_for_this_process, tidy_failures
 from .result import RunResult
 from .sequence import label, not_run, run_all
 
@@ -46,7 +46,7 @@ class JobFailedError(Exception):
         self.result = result
 
     def __str__(self) -> str:
-        return f"{self.result.code}: {self.result.error}"
+        return shown(f"{self.result.code}: {self.result.error}")
 
     __repr__ = __str__  # Prefect shows it in states and logs
 
@@ -171,7 +171,7 @@ def run_pipeline(
     if not failed:
         return [{"input": result.input, "batch_id": result.batch_id} for result in results]
     first = f"{failed[0].last.job} {failed[0].input}: {failed[0].code}: {failed[0].error}".lstrip()
-    return Failed(message=f"{len(failed)} of {len(results)} inputs failed; {first}")
+    return Failed(message=shown(f"{len(failed)} of {len(results)} inputs failed; {first}"))
 
 
 def run_on_prefect(
@@ -191,7 +191,7 @@ def run_on_prefect(
     here = _Here(definition, config, progress)
     token = _here.set(here)
     try:
-        with prefect_for_this_process(), failures_without_traceback(JobFailedError):
+        with prefect_for_this_process(), tidy_failures():
             state = run_pipeline(
                 pipeline=shown(address),
                 inputs=list(inputs),

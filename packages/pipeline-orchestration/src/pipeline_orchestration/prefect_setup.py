@@ -22,6 +22,8 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from pipeline_jobs import shown
+
 from .errors import OrchestrationError
 from .temporary_server import TemporaryServer
 
@@ -80,20 +82,22 @@ def _without_password(url: str) -> dict[Any, str]:
 
 
 @contextmanager
-def failures_without_traceback(kind: type[Exception]) -> Iterator[None]:
-    """Keep Prefect from logging the traceback of a failure that is a result, unless debugging."""
-
-    def plain(record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], kind):
-            record.exc_info = None
-        return True
-
+def tidy_failures() -> Iterator[None]:
+    """Keep Prefect from logging the tracebacks of failures; when debugging, make them printable."""
     loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "prefect.task_runs")]
-    loggers = [logger for logger in loggers if not logger.isEnabledFor(logging.DEBUG)]
     for logger in loggers:
-        logger.addFilter(plain)
+        logger.addFilter(_tidied)
     try:
         yield
     finally:
         for logger in loggers:
-            logger.removeFilter(plain)
+            logger.removeFilter(_tidied)
+
+
+def _tidied(record: logging.LogRecord) -> bool:
+    if record.exc_info and logging.getLogger(record.name).isEnabledFor(logging.DEBUG):
+        text = logging.Formatter().formatException(record.exc_info)
+        record.exc_text = "\n".join(map(shown, text.split("\n")))
+    else:
+        record.exc_info = None
+    return True
