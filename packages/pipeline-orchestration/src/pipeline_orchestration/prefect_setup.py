@@ -68,17 +68,20 @@ def _without_password(url: str) -> dict[Any, str]:
     """Return settings with user and password where Prefect keeps them: of a URL, it logs all."""
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  # reading it fails where a password holds a / or ? as it is
-    except ValueError:
-        # Not "from" the error, which quotes a piece of the password.
-        text = "the URL of Prefect's API is none; in a password, write %2F for /, %3F for ? and %23 for #"
-        raise OrchestrationError("orchestration.settings", text) from None
+        parts.port  # noqa: B018  # reading it fails where a password holds a / as it is
+        sound = parts.scheme in ("http", "https") and parts.hostname and not parts.query + parts.fragment
+    except ValueError:  # which quotes a piece of the password
+        sound = False
+    if not sound:
+        text = (
+            "the URL of Prefect's API is none as https://user:password@host/api, with %2F for / in a password"
+        )
+        raise OrchestrationError("orchestration.settings", text)
     user, at, host = parts.netloc.rpartition("@")
     if not at:
         return {}
-    bare = parts._replace(netloc=host).geturl()
     # As httpx has it, they count before any other password or key.
-    return {PREFECT_API_URL: bare, PREFECT_API_AUTH_STRING: unquote(user)}
+    return {PREFECT_API_URL: parts._replace(netloc=host).geturl(), PREFECT_API_AUTH_STRING: unquote(user)}
 
 
 @contextmanager
