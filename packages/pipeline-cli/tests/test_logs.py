@@ -73,6 +73,16 @@ def test_the_traceback_of_a_bug_in_a_job_is_shown_at_debug_only(pipeline, folder
     assert done.err.endswith(f"\nValueError: x\n{failure}")
 
 
+def test_what_does_not_print_is_escaped(capsys):
+    """In a message and in an error, whose own lines stay."""
+    logger = logging.getLogger("pipeline_jobs")
+
+    with logging_to_stderr(LogLevel.INFO):
+        logger.error("of %s", "a\nb\x9b", exc_info=ValueError("\x1b[31mred"))
+
+    assert "ERROR of a\\nb\\x9b\nValueError: \\x1b[31mred\n" == capsys.readouterr().err
+
+
 def test_loggers_are_left_as_they_were(capsys):
     """Within the block our lines reach standard error alone, after it whatever was set up before."""
     logger = logging.getLogger("pipeline_jobs")

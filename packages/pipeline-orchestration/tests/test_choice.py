@@ -39,6 +39,16 @@ def test_with_an_api(monkeypatch, asked, expected):
     assert expected == choose(asked)
 
 
+def test_the_reason_is_printable(folder, monkeypatch):
+    place = folder / "\x1b[31mred\n"
+    place.mkdir()
+    (place / ".env").write_text("PREFECT_API_URL=http://127.0.0.1:4200/api")
+    monkeypatch.chdir(place)
+
+    expected = f"{folder}/\\x1b[31mred\\n/.env names the API http://127.0.0.1:4200/api"
+    assert expected == choose(AUTO).reason
+
+
 @pytest.mark.parametrize("asked", [AUTO, PREFECT])
 def test_settings_that_prefect_cannot_read_are_an_error(folder, asked):
     (folder / "prefect.toml").write_text("[api")

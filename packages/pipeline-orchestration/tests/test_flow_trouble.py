@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -23,21 +24,23 @@ HINT = "see that its API can be reached, or use --engine local"
 
 
 class Unwilling(BaseHTTPRequestHandler):
-    """Refuses every request."""
+    """Gives every request the same answer."""
 
     def do_GET(self):
-        self.send_response(401)
-        self.send_header("Content-Length", "0")
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
+        self.wfile.write(self.server.body)
 
     def log_message(self, *_):
         pass
 
 
 @contextmanager
-def unwilling():
+def unwilling(status=401, body=b""):
     """Serve refusals, and yield the port."""
     with HTTPServer(("127.0.0.1", 0), Unwilling) as server:
+        server.status, server.body = status, body
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.server_port
@@ -73,6 +76,57 @@ def test_an_api_that_refuses_is_an_error(python, sample, monkeypatch):
     )
     assert printed.splitlines()[0].endswith(HINT)
     assert "secret" not in printed + logged
+
+
+def test_a_url_that_is_none_is_an_error_that_quotes_nothing(python, sample, monkeypatch):
+    """Read as a URL, the password would be the port, and Prefect would name it."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://me:secr/et@127.0.0.1:9/api")
+
+    printed, logged = python(RUN, "auto")
+
+    assert printed.startswith(
+        "prefect orchestration.settings the URL of Prefect's API is none as https://user:password@host/api, "
+    )
+    assert "secr" not in printed + logged
+
+
+def test_another_programs_answers_are_an_error(python, sample, monkeypatch):
+    with unwilling(200, b"{}") as port:
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{port}/api")
+        printed, _ = python(RUN, "auto")
+
+    line = f"prefect orchestration.failed Prefect gave up: Invalid version: {{}}; {HINT}"
+    assert line == printed.splitlines()[0]
+
+
+def test_an_api_that_is_overloaded_is_given_up_in_time(python, sample, monkeypatch):
+    """Prefect by itself goes on for two minutes; whoever sets its settings has what was set."""
+    monkeypatch.setenv("PREFECT_CLIENT_RETRY_JITTER_FACTOR", "0")
+    with unwilling(503) as port:
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{port}/api")
+        start = time.monotonic()
+        printed, _ = python(RUN, "auto")
+        by_ours = time.monotonic() - start
+        monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "0")
+        start = time.monotonic()
+        python(RUN, "auto")
+        by_theirs = time.monotonic() - start
+
+    assert printed.startswith("prefect orchestration.failed Prefect gave up: ")
+    assert 14 < by_ours < 60
+    assert by_theirs < by_ours - 8
+
+
+def test_a_temporary_server_that_does_not_start_is_an_error(python, sample, folder, monkeypatch):
+    url = f"sqlite+aiosqlite:///{folder}/none/prefect.db"
+    monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", url)
+
+    printed, _ = python(RUN, "prefect")
+
+    assert printed.startswith(
+        "prefect orchestration.failed the temporary Prefect server did not start: sqlalchemy.exc."
+        "OperationalError: (sqlite3.OperationalError) unable to open database file; "
+    )
 
 
 def test_a_setting_that_prefect_refuses_is_an_error(python, sample, monkeypatch):
