@@ -91,12 +91,14 @@ def test_a_url_that_is_none_is_an_error_that_quotes_nothing(python, sample, monk
 
 
 def test_another_programs_answers_are_an_error(python, sample, monkeypatch):
+    """Whatever Prefect stumbles over, which differs between releases."""
     with unwilling(200, b"{}") as port:
         monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{port}/api")
         printed, _ = python(RUN, "auto")
 
-    line = f"prefect orchestration.failed Prefect gave up: Invalid version: {{}}; {HINT}"
-    assert line == printed.splitlines()[0]
+    first = printed.splitlines()[0]
+    assert first.startswith("prefect orchestration.failed Prefect gave up: ")
+    assert first.endswith(HINT)
 
 
 def test_an_api_that_is_overloaded_is_given_up_in_time(python, sample, monkeypatch):

@@ -30,8 +30,18 @@ from .sequence import label, not_run, run_all
 ENGINE = "prefect"
 
 # What Prefect raises when its API is away or refuses; jobs raise nothing, their failures are results.
-# ValueError: what answers there is not Prefect's, but JSON all the same.
-_GAVE_UP = (httpx.HTTPError, httpx.InvalidURL, PrefectException, OSError, RuntimeError, ValueError)
+# The last four where what answers is another program's: Prefect takes it for its own.
+_GAVE_UP = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    PrefectException,
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+)
 
 
 class JobFailedError(Exception):
