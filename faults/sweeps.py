@@ -1,12 +1,16 @@
 """All sweeps, in the order in which they run."""
 
 from calls import CALL_ERRORS, KILLS
+from canary import CANARY
 from fuzz.running import FUZZ
 from judge import JUDGE
 from laws import LAWS, MODEL
 from limits import LIMITS
 from many import DIFFERENT, RACES, SAME
 from order import ORDER
+from prefect_signals import PREFECT_SIGNALS
+from prefect_trouble import PREFECT
+from quiet import QUIET
 from signals import SIGNALS
 from soak import SOAK
 from sweep import Sweep
@@ -26,6 +30,10 @@ SWEEPS: tuple[Sweep, ...] = (
     SAME,
     RACES,
     WAITS,
+    PREFECT,
+    PREFECT_SIGNALS,
+    CANARY,
+    QUIET,
     LAWS,
     MODEL,
     FUZZ,
