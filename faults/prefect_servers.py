@@ -1,5 +1,7 @@
 """Prefect servers for points: one for each worker, on a database that is migrated already."""
 
+import atexit
+import os
 import shutil
 import tempfile
 from functools import cache
@@ -11,7 +13,10 @@ from pipeline_orchestration.temporary_server import TemporaryServer
 @cache
 def home() -> Path:
     """Return a home of Prefect's whose database is migrated, which takes 20 s, to be copied."""
-    made = Path(tempfile.mkdtemp(prefix="faults-prefect-home-"))
+    place = Path(tempfile.mkdtemp(prefix="faults-homes-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)  # which the forked workers do not come to
+    made = place / "migrated"
+    made.mkdir()
     server = TemporaryServer()
     server.url({"PREFECT_HOME": str(made), "PREFECT_SERVER_ANALYTICS_ENABLED": "0"})
     server.stop()
@@ -21,8 +26,7 @@ def home() -> Path:
 @cache
 def server_home() -> Path:
     """Return the home of the server of this worker."""
-    made = tempfile.mkdtemp(prefix="faults-prefect-server-")
-    return Path(shutil.copytree(home(), made, dirs_exist_ok=True))
+    return Path(shutil.copytree(home(), home().with_name(f"server-{os.getpid()}")))
 
 
 @cache
