@@ -83,7 +83,7 @@ def _nowhere(folder: Path, url: str, level: str) -> None:
     (folder / "x.txt").write_text(f"{RECORD}\n", encoding="utf-8")
     for words in (["run-all", "x.txt"], ["run-all", "--json", "x.txt"]):
         code, said = said_by(folder, Try(["--log-level", level, *words], {"PREFECT_API_URL": url}))
-        must(code == 8, f"exit {code}: {said}")  # noqa: PLR2004  # orchestration
+        must(code == 8, f"exit {code}: {said}")  # orchestration
         keeps_secret(folder, said)
         clean(said)
 

@@ -90,6 +90,7 @@ def test_debug_shows_where_a_bug_is(buggy, program, level):
 
     assert 1 == done.code
     assert done.err.startswith("Traceback (most recent call last):\n")
+    assert "\x1b" not in done.err
     assert 'buggy.py", line 2, in first\n' in done.err
     assert done.err.endswith(SAID)
 

@@ -5,12 +5,13 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from traceback import format_exception
 from types import TracebackType
 from typing import NoReturn, TextIO
 
 import click
 
-from pipeline_jobs import OutputError, PipelineError
+from pipeline_jobs import OutputError, PipelineError, shown
 from pipeline_orchestration import UsageError
 
 from .commands import cli
@@ -94,6 +95,7 @@ def _discard(stream: TextIO) -> None:
 def _say(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Print an error nobody foresaw; Python then exits with 1."""
     if any(word.upper() in ("DEBUG", "--LOG-LEVEL=DEBUG") for word in sys.argv):
-        sys.__excepthook__(kind, error, traceback)
+        for line in "".join(format_exception(kind, error, traceback)).splitlines():
+            click.echo(shown(line), err=True)
     text = f"{kind.__name__}: {error}; --log-level DEBUG shows where"
     print_failure(PipelineError(f"internal.{kind.__name__}", text), as_document="--json" in sys.argv)
