@@ -57,8 +57,8 @@ def _lines(sweeps: Iterable[Sweep], cache: Path) -> Iterable[str]:
     with_what = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     yield f"{with_what}, Prefect {version('prefect')}, {platform.system()}."
     yield ""
-    yield "| sweep | what goes wrong | what must hold | in CI | tried | faults | seed | minutes | date |"
-    yield "|---|---|---|--:|--:|--:|--:|--:|---|"
+    yield "| sweep | what goes wrong | what must hold | in CI | tried | faults | outcomes | minutes | seed |"
+    yield "|---|---|---|--:|--:|--:|---|--:|--:|"
     for sweep in sweeps:
         ci = f"{sweep.short:,}" if sweep.short else "none"
         row = f"| `{sweep.name}` | {sweep.title} | {sweep.holds} | {ci} |"
@@ -66,11 +66,12 @@ def _lines(sweeps: Iterable[Sweep], cache: Path) -> Iterable[str]:
             yield f"{row} not run | | | | |"
             continue
         best["minutes"] = f"{best['seconds'] / 60:.1f}"
-        yield row + " {points:,} | {faults} | {seed} | {minutes} | {date} |".format_map(best)
+        best["came"] = ", ".join(f"{name}: {count:,}" for name, count in best["came"].items())
+        yield row + " {points:,} | {faults} | {came} | {minutes} | {seed} |".format_map(best)
 
 
 def _best(file: Path) -> dict | None:
-    """Return the largest run of the newest commit that has one of the largest size."""
+    """Return the largest run, of equals the latest."""
     if not file.exists():
         return None
     known = json.loads(file.read_text(encoding="utf-8"))

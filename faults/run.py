@@ -1,8 +1,8 @@
 """Make things go wrong at many points and see that every promise holds: `nox -s faults`.
 
-run.py [--long] [--seed N] [--sizes NAME=N,…] [SWEEP…]     run sweeps, all of them by default
-run.py --list                                              name them
-run.py --report                                            write RELIABILITY.md from the results so far
+run.py [--seed N] [--points N] [SWEEP…]     run sweeps at their size in CI, all of them by default
+run.py … long [SWEEP…]                      run them at the size of a proof
+run.py … report                             write RELIABILITY.md from the results so far
 """
 
 import argparse
@@ -123,6 +123,9 @@ def main() -> int:
     if "report" in given.what:
         write(SWEEPS, given.cache)
         return 0
+    if not shutil.which("strace"):
+        _console.print("strace is missing, which makes system calls fail; install it by apt-get")
+        return 2
     long = "long" in given.what
     chosen = [sweep for sweep in SWEEPS if sweep.name in given.what]
     chosen = chosen or [sweep for sweep in SWEEPS if long or sweep.short]

@@ -1,11 +1,10 @@
 """What is run while things go wrong: jobs, on what was there before, with which journal."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from children import Ended, arguments, command, journal, ran
+from children import arguments, command, journal, ran
 from state import DOCUMENT, LARGE, LINES, Place
 
 OTHER = "another source"
@@ -109,5 +108,3 @@ class Templates:
 
 
 TEMPLATES = Templates()
-
-type Disturb = Callable[[], Ended]

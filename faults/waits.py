@@ -110,7 +110,7 @@ def _hurried(mode: str, seconds: float, folder: Path) -> str:
             database.execute("SELECT source, status, record_count FROM processing_batches ORDER BY source")
         )
     must(rows == [((folder / name).resolve().as_uri(), "finalized", 1) for name in names], rows)
-    return f"{sum(each.code == 6 for each in ended)} of 8 gave up"
+    return "some gave up" if any(each.code for each in ended) else "none gave up"
 
 
 WAITS = Sweep(
