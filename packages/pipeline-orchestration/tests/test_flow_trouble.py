@@ -172,3 +172,28 @@ def test_a_temporary_server_does_where_there_is_none(sample, folder):
     assert ("prefect None None\n" * 2, "") == (printed, logged)
     with pytest.raises(ProcessLookupError):
         os.killpg(started.pid, 0)
+
+
+STRANGER = """
+import httpx
+from prefect.settings import PREFECT_API_URL
+from pipeline_jobs import BaseJob
+from pipeline_orchestration import PipelineDefinition, PipelineRunner
+
+class Stranger(BaseJob):
+    def validate_input(self, value):
+        return value
+
+    def single_job(self, value):
+        return httpx.post(f"{PREFECT_API_URL.value()}/flow_runs/filter", json={}).status_code
+
+pipeline = PipelineDefinition("stranger").add_job("ask", lambda run: Stranger())
+print(PipelineRunner(engine="prefect", pipeline=pipeline, log_level="OFF").run("x").output)
+"""
+
+
+def test_a_temporary_server_is_nobody_elses(python):
+    """Whoever is on the machine may connect to it, and is asked for a password."""
+    printed, _ = python(STRANGER)
+
+    assert "401\n" == printed

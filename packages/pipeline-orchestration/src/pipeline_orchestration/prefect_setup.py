@@ -4,6 +4,7 @@ It imports Prefect, and only `flow` imports it.
 """
 
 import logging
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from prefect.settings import (
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_API_AUTH_STRING,
     PREFECT_SERVER_LOGGING_LEVEL,
     PREFECT_UI_URL,
     get_current_settings,
@@ -32,6 +34,7 @@ _PATIENCE = {PREFECT_API_REQUEST_TIMEOUT: 20.0, PREFECT_CLIENT_MAX_RETRIES: 2}
 
 # One for all runs of this process: it takes ten seconds to start.
 _temporary_server = TemporaryServer()
+_PASSWORD = secrets.token_urlsafe()
 
 
 @contextmanager
@@ -52,12 +55,13 @@ def _api() -> Iterator[None]:
     """Point Prefect at the temporary server where no API is configured, and keep a password out of a URL."""
     url = PREFECT_API_URL.value()
     if not url:
-        with temporary_settings(
-            {PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_SERVER_LOGGING_LEVEL: "ERROR"}
-        ):
+        # Its environment is its owner's to read, its port everybody's on this machine.
+        ours = {PREFECT_API_AUTH_STRING: _PASSWORD, PREFECT_SERVER_API_AUTH_STRING: _PASSWORD}
+        quiet = {PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_SERVER_LOGGING_LEVEL: "ERROR"}
+        with temporary_settings({**ours, **quiet}):
             variables = get_current_settings().to_environment_variables(exclude_unset=True)
         # It has no pages for people, whose address Prefect would log.
-        updates = {PREFECT_API_URL: _temporary_server.url(variables), PREFECT_UI_URL: ""}
+        updates = {**ours, PREFECT_API_URL: _temporary_server.url(variables), PREFECT_UI_URL: ""}
     else:
         updates = _without_password(url)
     with temporary_settings(updates):
