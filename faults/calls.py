@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -10,7 +10,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from children import traced
-from scenarios import ALL, TEMPLATES, Scenario
+from scenarios import ALL, LARGE_ONES, SMALL, TEMPLATES, Scenario
 from state import check_exit
 from sweep import BrokenError, Point, Sweep, must
 
@@ -60,11 +60,11 @@ def chosen[T: tuple[object, ...]](every: list[T], size: int | None, random: Rand
     return list(islice((each for turn in in_turn for each in turn if each is not None), size))
 
 
-def kill_points(size: int | None, random: Random) -> Iterator[Point]:
+def kill_points(scenarios: Sequence[Scenario], size: int | None, random: Random) -> Iterator[Point]:
     """Kill a run at the Nth of each call."""
     every = [
         (scenario, call, number)
-        for scenario in ALL
+        for scenario in scenarios
         for call, most in sorted(counted(scenario).items())
         for number in range(1, most + 1)
     ]
@@ -120,8 +120,17 @@ KILLS = Sweep(
     "kill",
     "SIGKILL at the Nth system call of A, B, C and A→B→C, with both journals",
     "document old, complete or absent; batches whole; the same command again: one finalized batch, no rest",
-    kill_points,
+    partial(kill_points, SMALL),
     short=600,
+)
+
+LARGE_KILLS = Sweep(
+    "kill-large",
+    "the same with an input of several chunks, which threads read ahead and SQLite's cache cannot hold",
+    "as for `kill`",
+    partial(kill_points, LARGE_ONES),
+    short=60,
+    long=1_000,
 )
 
 CALL_ERRORS = Sweep(

@@ -1,6 +1,6 @@
 """All sweeps, in the order in which they run."""
 
-from calls import CALL_ERRORS, KILLS
+from calls import CALL_ERRORS, KILLS, LARGE_KILLS
 from canary import CANARY
 from fuzz.running import FUZZ
 from judge import JUDGE
@@ -21,6 +21,7 @@ SWEEPS: tuple[Sweep, ...] = (
     JUDGE,
     ORDER,
     KILLS,
+    LARGE_KILLS,
     COMMAND_KILLS,
     CALL_ERRORS,
     COMMAND_ERRORS,
