@@ -39,9 +39,11 @@ def _calls(scenario: Scenario) -> list[tuple[str, int, bool]]:
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
             if call := _LINE.match(line):
                 counts[call[1]] += 1
-                # The current folder stands in every call that takes a path.
+                # The current folder stands in every call that takes a path; what Python does to its standard
+                # streams as it starts is its own affair.
                 about = call[2].replace(f"AT_FDCWD<{folder}>", "")
-                calls.append((call[1], counts[call[1]], str(folder) in about))
+                streams = call[1] != "write" and any(f"{folder}/{name}>" in about for name in ("out", "err"))
+                calls.append((call[1], counts[call[1]], str(folder) in about and not streams))
     return calls
 
 

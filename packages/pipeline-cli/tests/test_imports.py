@@ -39,3 +39,14 @@ def test_nothing_is_imported_before_it_is_needed(folder, arguments, imported):
     )
 
     assert (0, f"{imported}\n") == (done.returncode, done.stderr)
+
+
+def test_what_lies_in_the_current_folder_is_not_imported(folder, program):
+    """Unless a pipeline there is asked for: it may have come with the data."""
+    for name in ("msgspec", "peewee", "tomllib"):
+        (folder / f"{name}.py").write_text("raise SystemExit(99)", encoding="utf-8")
+    (folder / "pipeline.toml").write_text('log_level = "OFF"', encoding="utf-8")
+
+    done = program("run-all", "sample.txt")
+
+    assert (0, "") == (done.code, done.err)
