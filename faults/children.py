@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,6 +204,18 @@ def attached(pid: int, options: Sequence[str]):  # noqa: ANN201  # a context man
             tracer.communicate()
 
 
+@contextmanager
+def _default_signals() -> Iterator[None]:
+    """Undo what a process started in the block would inherit, such as a SIGHUP ignored by nohup."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
 def started(
     words: Sequence[str],
     folder: Path,
@@ -215,7 +227,7 @@ def started(
         name: value for name, value in os.environ.items() if not name.startswith(("PIPELINE_", "PREFECT_"))
     }
     environment |= {"PREFECT_HOME": str(folder / ".prefect"), **(variables or {})}
-    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err, _default_signals():
         return subprocess.Popen(
             [*wrapper, COMMAND, *words],
             cwd=folder,
