@@ -71,6 +71,7 @@ def document(folder, monkeypatch, capsys):
         with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:  # noqa: PT012
             patch.setattr(sys, "argv", ["pipeline", *words])
             patch.setattr(sys, "excepthook", sys.excepthook)
+            patch.setattr(sys, "unraisablehook", sys.unraisablehook)
             patch.setattr(logging.root.manager, "disable", logging.NOTSET)
             main()
         for number, handler in zip(numbers, handlers, strict=True):

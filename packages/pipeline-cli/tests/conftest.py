@@ -72,6 +72,7 @@ def pipeline(
         with monkeypatch.context() as patch, default_signals():
             patch.setattr(sys, "argv", ["pipeline", *map(str, arguments)])
             patch.setattr(sys, "excepthook", sys.excepthook)
+            patch.setattr(sys, "unraisablehook", sys.unraisablehook)
             patch.setattr(logging.root.manager, "disable", logging.NOTSET)
             patch.setattr(sys, "path", [*sys.path])
             patch.setenv("DO_NOT_TRACK", "1")

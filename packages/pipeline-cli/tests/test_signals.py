@@ -130,6 +130,39 @@ def test_five_seconds_end_a_run_too(clinging):
     assert 143 == process.returncode
 
 
+@pytest.mark.parametrize(("name", "code"), [("TERM", 143), ("INT", 130), ("HUP", 129)])
+def test_a_signal_that_python_would_lose_ends_a_run_too(program, folder, name, code):
+    """One that comes while an object is let go of: what is raised there goes nowhere."""
+    (folder / "lost.py").write_text(
+        f"""
+import os, signal, time
+from pipeline_jobs import BaseJob
+from pipeline_orchestration import PipelineDefinition
+
+class LetGo:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIG{name})
+        time.sleep(0)
+
+class Losing(BaseJob):
+    def validate_input(self, value):
+        return value
+
+    def single_job(self, value):
+        LetGo()
+        time.sleep(30)
+
+pipeline = PipelineDefinition("lost").add_job("A", lambda run: Losing())
+""",
+        encoding="utf-8",
+    )
+
+    done = program("--pipeline", "lost.py:pipeline", "--log-level", "OFF", "run-all", "sample.txt")
+
+    assert code == done.code
+    assert "Traceback" not in done.err
+
+
 def test_a_library_handles_no_signals(folder):
     """Whoever runs a pipeline from Python keeps their own handlers."""
     program = """

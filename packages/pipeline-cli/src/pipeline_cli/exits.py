@@ -23,3 +23,8 @@ def exit_code(code: str | None) -> int:
 def signalled(number: signal.Signals) -> int:
     """Return the exit code of a process that a signal ended, as shells count it."""
     return 128 + number
+
+
+def signal_of(code: int) -> int:
+    """Return the signal that an exit code stands for."""
+    return code - 128

@@ -1,16 +1,19 @@
 """Signals that end a run: the first unwinds it; a second, or five seconds, end the process at once."""
 
+import _thread
 import os
 import signal
+import sys
 import threading
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
-from .exits import signalled
+from .exits import signal_of, signalled
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE = 5.0  # seconds for rolling back, removing what is half written and stopping Prefect's server
+_MOMENT = 0.01  # seconds, in which a callback comes to its end
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -19,6 +22,7 @@ def end_on_signals() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _unwind)
+    sys.unraisablehook = _unraised
 
 
 def end_by_default() -> None:
@@ -41,6 +45,24 @@ def _unwind(number: int, _frame: FrameType | None) -> NoReturn:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(signalled(signal.Signals(number)))
+
+
+def _unraised(lost: "sys.UnraisableHookArgs") -> None:
+    """Unwind once more where the exception was lost: it came up in a callback of the interpreter's own."""
+    match lost.exc_value:
+        case KeyboardInterrupt():
+            number = signal.SIGINT.value
+        case SystemExit(code=int(code)):
+            number = signal_of(code)
+        case _:
+            sys.__unraisablehook__(lost)
+            return
+    signal.signal(number, _unwind)
+    # Not from here, where it would be lost again.
+    again = threading.Timer(_MOMENT, _thread.interrupt_main, [signal.Signals(number)])
+    again.daemon = True
+    with suppress(RuntimeError):  # no more threads; the patience of the first one ends the run
+        again.start()
 
 
 def _end(number: int, _frame: FrameType | None = None) -> NoReturn:
