@@ -52,7 +52,7 @@ def _unraised(lost: "sys.UnraisableHookArgs") -> None:
     match lost.exc_value:
         case KeyboardInterrupt():
             number = signal.SIGINT.value
-        case SystemExit(code=int(code)):
+        case SystemExit(code=int(code)) if signal_of(code) in _SIGNALS:
             number = signal_of(code)
         case _:
             sys.__unraisablehook__(lost)
