@@ -7,7 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from pipeline_orchestration.temporary_server import TemporaryServer
+from pipeline_orchestration.on_prefect.temporary_server import TemporaryServer
 
 
 @cache

@@ -194,7 +194,7 @@ def test_a_task_fails_with_the_result_of_its_job(runner):
     """And with nothing else: Prefect's states, retries and hooks see it, the runner turns it back."""
     from prefect.cache_policies import NO_CACHE
 
-    from pipeline_orchestration.flow import JobFailedError
+    from pipeline_orchestration.on_prefect.tasks import JobFailedError
 
     error = InputError("input.odd", "it is odd")
     task = make_job_task(JobSpec("work", lambda _: None, retries=2, retry_delay_seconds=0.5))
@@ -212,7 +212,7 @@ def test_a_task_fails_with_the_result_of_its_job(runner):
 
 
 def test_the_failure_of_a_task_survives_pickling(runner):
-    from pipeline_orchestration.flow import JobFailedError
+    from pipeline_orchestration.on_prefect.tasks import JobFailedError
 
     copy = pickle.loads(
         pickle.dumps(JobFailedError(JobResult("A", exception=InputError("input.odd", "odd"))))

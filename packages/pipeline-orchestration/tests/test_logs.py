@@ -13,9 +13,9 @@ THEIRS = ("dotenv", "httpx", "prefect", "EventsWorker")
 @pytest.fixture
 def flow(prefect_server):
     """The module that imports Prefect, whose loggers are of interest from then on."""
-    import pipeline_orchestration.flow
+    import pipeline_orchestration.on_prefect.flow
 
-    return pipeline_orchestration.flow
+    return pipeline_orchestration.on_prefect.flow
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ import logging, sys
 from pipeline_orchestration import LogLevel
 from pipeline_orchestration.logs import at_level
 with at_level(LogLevel.OFF):
-    import pipeline_orchestration.flow
+    import pipeline_orchestration.on_prefect.flow
     with at_level(LogLevel.OFF):
         print(logging.getLogger("prefect").level)
 print(logging.getLogger("prefect").level)

@@ -12,12 +12,12 @@ from http.client import HTTPConnection
 import pytest
 
 from pipeline_orchestration import OrchestrationError
-from pipeline_orchestration.temporary_server import TemporaryServer
+from pipeline_orchestration.on_prefect.temporary_server import TemporaryServer
 
 # A starter says where its server is, forks a child that outlives it, and waits.
 START = """
 import os, time
-from pipeline_orchestration.temporary_server import TemporaryServer
+from pipeline_orchestration.on_prefect.temporary_server import TemporaryServer
 
 print(TemporaryServer().url({}), flush=True)
 if os.fork():

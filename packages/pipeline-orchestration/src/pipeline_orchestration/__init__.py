@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from .definition import JobSpec, PipelineDefinition
     from .diagnosis import diagnose
     from .errors import OrchestrationError, UsageError
-    from .flow import make_job_task, run_pipeline
     from .names import EngineName, LogLevel
+    from .on_prefect.flow import run_pipeline
+    from .on_prefect.tasks import make_job_task
     from .result import RunResult
     from .runner import PipelineRunner
     from .sources import pipeline_address
@@ -50,9 +51,9 @@ _MODULES = {
     "UsageError": "errors",
     "diagnose": "diagnosis",
     "load_pipeline": "address",
-    "make_job_task": "flow",
+    "make_job_task": "on_prefect.tasks",
     "pipeline_address": "sources",
-    "run_pipeline": "flow",
+    "run_pipeline": "on_prefect.flow",
 }
 
 

@@ -48,7 +48,7 @@ def _levels(level: LogLevel) -> dict[str, int]:
     number = _SILENT if level is LogLevel.OFF else logging.getLevelNamesMapping()[level]
     wanted = dict.fromkeys((*OURS, "dotenv"), number)
     # Prefect sets up its loggers when the flow imports it: what they had before is nothing to put back.
-    if f"{__package__}.flow" in sys.modules:
+    if f"{__package__}.on_prefect.flow" in sys.modules:
         wanted.update(dict.fromkeys(_PREFECTS, number))
         if level is LogLevel.OFF:
             # Below Prefect's own logger, some have a level of their own and would not follow it.

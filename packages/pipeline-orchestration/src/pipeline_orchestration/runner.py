@@ -171,7 +171,7 @@ class PipelineRunner:
             from pydantic import ValidationError  # noqa: PLC0415  # 0.1 s to import, and Prefect does it anyway
 
             try:
-                from . import flow  # noqa: F401, PLC0415  # Prefect takes over a second to import
+                from .on_prefect import flow  # noqa: F401, PLC0415  # Prefect takes over a second to import
             except ValidationError as error:  # of Prefect's settings, which its import reads
                 first = error.errors(include_url=False, include_input=False)[0]
                 text = ": ".join(["Prefect's settings cannot be used", *map(str, first["loc"]), first["msg"]])
@@ -187,7 +187,7 @@ class PipelineRunner:
         progress: RunProgress | None,
     ) -> list[RunResult]:
         if engine is EngineName.PREFECT:
-            from .flow import run_on_prefect  # noqa: PLC0415  # see there
+            from .on_prefect.flow import run_on_prefect  # noqa: PLC0415  # see there
 
             # Its import has set up logging anew.
             with at_level(self.config.log_level):

@@ -1,4 +1,4 @@
-"""Jobs become Prefect tasks, a definition becomes a flow run: one of two modules that import Prefect."""
+"""A definition becomes a Prefect flow run: one flow for every definition, entry and exit point."""
 
 import re
 from collections.abc import Sequence
@@ -7,25 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from prefect import Task, flow
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
+from prefect import flow
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Failed
 from prefect.utilities.annotations import quote
 
 from pipeline_jobs import BaseJob, JobResult, shown
+from pipeline_orchestration.address import load_pipeline
+from pipeline_orchestration.config import PipelineConfig
+from pipeline_orchestration.context import RunContext, RunProgress
+from pipeline_orchestration.crossing import restored, uri
+from pipeline_orchestration.definition import JobSpec, PipelineDefinition
+from pipeline_orchestration.errors import OrchestrationError
+from pipeline_orchestration.result import RunResult
+from pipeline_orchestration.sequence import label, not_run, run_all
 
-from .address import load_pipeline
-from .config import PipelineConfig
-from .context import RunContext, RunProgress
-from .crossing import restored, uri
-from .definition import JobSpec, PipelineDefinition
-from .errors import OrchestrationError
-from .prefect_setup import prefect_for_this_process, tidy_failures
-from .result import RunResult
-from .sequence import label, not_run, run_all
+from .setup import prefect_for_this_process, tidy_failures
+from .tasks import JobFailedError, make_job_task
 
 ENGINE = "prefect"
 
@@ -42,57 +41,6 @@ _GAVE_UP = (
     AttributeError,
     LookupError,
 )
-
-
-class JobFailedError(Exception):
-    """What a task raises for Prefect to see that the job failed; it carries the result.
-
-    Args:
-        result: of the job.
-    """
-
-    def __init__(self, result: JobResult[Any]) -> None:
-        super().__init__(result)
-        self.result = result
-
-    def __str__(self) -> str:
-        return shown(f"{self.result.code}: {self.result.error}")
-
-    __repr__ = __str__  # Prefect shows it in states and logs
-
-
-def make_job_task(spec: JobSpec) -> Task[[BaseJob[Any, Any], object, str], JobResult[Any]]:
-    """Make the Prefect task of a job.
-
-    The task takes the job as its factory built it, the value it is to work on and the name of its run, and
-    returns the ``JobResult``.
-
-    Raises:
-        JobFailedError: the job failed.
-    """
-    return Task(
-        _execute,
-        name=spec.name,
-        task_run_name="{run_name}",
-        retries=spec.retries,
-        retry_delay_seconds=list(spec.delays) or None,
-        retry_condition_fn=_retriable,
-        # Prefect's default hashes the source of the function, which is the same for every job.
-        cache_policy=NO_CACHE,
-        # Prefect's serializer interprets what it reads back; records stay out of its results.
-        persist_result=False,
-    )
-
-
-def _execute(job: BaseJob[Any, Any], value: object, run_name: str) -> JobResult[Any]:  # noqa: ARG001  # for Prefect
-    result = job.execute(value)
-    if not result.success:
-        raise JobFailedError(result) from result.exception
-    return result
-
-
-def _retriable(_task: object, _run: TaskRun, state: State[Any]) -> bool:
-    return isinstance(state.data, JobFailedError) and state.data.result.retriable
 
 
 @dataclass(slots=True)

@@ -1,7 +1,4 @@
-"""Prefect as it is set up for a run of this process: which API, with what password, and with what patience.
-
-It imports Prefect, and only `flow` imports it.
-"""
+"""Prefect set up for a run of this process: which API, with what password, and with what patience."""
 
 import logging
 import secrets
@@ -25,8 +22,8 @@ from prefect.settings import (
 )
 
 from pipeline_jobs import shown
+from pipeline_orchestration.errors import OrchestrationError
 
-from .errors import OrchestrationError
 from .temporary_server import TemporaryServer
 
 # Prefect's own 60 s and 5 retries, after 2, 4, 8 … s, come to seven minutes for each request.

@@ -19,9 +19,9 @@ from threading import Lock
 from typing import IO
 
 from pipeline_jobs import shown
+from pipeline_orchestration.errors import OrchestrationError
 
 from . import server_process
-from .errors import OrchestrationError
 
 _HOST = "127.0.0.1"
 _START = 120.0  # seconds: the first start of a server runs all of its migrations, which takes more than 20
