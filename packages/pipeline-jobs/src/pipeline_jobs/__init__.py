@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from .job_b import JobB
     from .job_c import JobC
     from .limits import MAX_RECORD_BYTES, MOST_RECORD_BYTES
+    from .matching import remote_matches
     from .output import draft, make_folder
     from .places import open_input
     from .records import MAX_INTEGER, Chunk, Record, RecordsDigest, Source
-    from .remote_matches import remote_matches
     from .remote_output import remotely_kept
     from .result import JobResult
     from .splitting import text_encoding
@@ -106,7 +106,7 @@ _MODULES = {
     "make_folder": "output",
     "mapped_ahead": "ahead",
     "open_input": "places",
-    "remote_matches": "remote_matches",
+    "remote_matches": "matching",
     "remotely_kept": "remote_output",
     "said": "url",
     "shown": "display",

@@ -12,6 +12,7 @@ from .url import Url
 
 # What brings all that a URL takes; of other stores, fsspec says it.
 _INSTALL = {"s3": "s3fs", "gs": "gcsfs", "http": "fsspec aiohttp", "https": "fsspec aiohttp"}
+_QUERY = re.compile(r"(?<=\S)\?[^\s'\"<>]*")
 _LONGEST = 300  # characters of what a library says: some quote whole answers
 
 
@@ -127,5 +128,5 @@ def _library(error: Exception, url: Url) -> str:
 def _said(error: Exception) -> str:
     """Return what a library says in one line, without the query of a URL, in which a key may be."""
     text = str(error).strip() or type(error).__name__
-    line = re.sub(r"(://[^\s?]*)\?\S*", r"\1", text.partition("\n")[0])
+    line = _QUERY.sub("", text.partition("\n")[0])
     return shown(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…")

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from pipeline_jobs import InputError, Location, Url, draft, is_url, location, open_input, remotely_kept
+from pipeline_jobs import InputError, Location, Url, draft, is_url, location
 
 _LONGEST = 4096  # characters that cross as they are; Prefect refuses parameters of over half a megabyte
 DATA = "json:"
@@ -97,6 +97,8 @@ def _json(value: object) -> str:
 def _spooled(data: str, folder: Location) -> Iterator[Location]:
     """Keep data where whatever runs the jobs reaches it, as it does the documents."""
     if isinstance(folder, Url):
+        from pipeline_jobs import remotely_kept  # noqa: PLC0415  # 20 ms, and nothing but a store takes it
+
         with remotely_kept(folder, data.encode("ascii")) as url:
             yield url
     else:
@@ -121,6 +123,8 @@ def _spooled_here(data: str, folder: Path) -> Iterator[Path]:
 def _kept(url: str) -> bytes:
     if url.startswith(FILE):
         return _path(url).read_bytes()
+    from pipeline_jobs import open_input  # noqa: PLC0415  # see above
+
     with open_input(location(url)) as file:
         return file.read(file.size)
 
