@@ -1,6 +1,7 @@
 """The one module that imports fsspec: the store behind a URL, and what its errors mean."""
 
 import errno
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from .display import shown
 from .url import Url
 
 # What brings all that a URL takes; of other stores, fsspec says it.
-_INSTALL = {"s3": "s3fs", "gs": "gcsfs", "http": "fsspec aiohttp", "https": "fsspec aiohttp"}
+_INSTALL = {"s3": "s3fs", "gs": "gcsfs", "http": "fsspec[http]", "https": "fsspec[http]"}
 _QUERY = re.compile(r"(?<=\S)\?[^\s'\"<>]*")
 _LONGEST = 300  # characters of what a library says: some quote whole answers
 
@@ -60,6 +61,11 @@ _HINTS = {
 }
 
 
+# What they say and raise they also log, with tracebacks, and Python prints what nobody handles.
+for _name in ("fsspec", "gcsfs", "google", "s3fs"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a store did not do what it was asked for."""
@@ -92,6 +98,10 @@ def info(system: Any, path: str) -> Mapping[str, Any]:  # noqa: ANN401  # see ab
 def reason(error: Exception, url: Url) -> Reason:
     """Tell what an error of a store's library means."""
     trouble = _trouble(error)
+    # Of the web, fsspec says that a file is missing whatever it was that kept it from asking.
+    if trouble is Trouble.MISSING and isinstance(error.__cause__, Exception):
+        why = reason(error.__cause__, url)
+        return Reason(trouble, _said(error)) if why.trouble is Trouble.OTHER else why
     if trouble is Trouble.LIBRARY:
         return Reason(trouble, _library(error, url))
     return Reason(trouble, f"{_said(error)}{_HINTS.get(trouble, '')}")
@@ -103,14 +113,18 @@ def _trouble(error: Exception) -> Trouble:
     for kind in type(error).__mro__:
         if kind.__name__ in _KINDS:
             return _KINDS[kind.__name__]
-    for name in ("status", "code", "status_code"):  # where libraries keep that of an answer
-        status = getattr(error, name, None)
-        if isinstance(status, int) and status in _STATUSES:
-            return _STATUSES[status]
+    if (status := _status(error)) in _STATUSES:
+        return _STATUSES[status]
     if isinstance(error, OSError) and str(error).startswith("Forbidden"):  # gcsfs
         return Trouble.DENIED
     number = error.errno if isinstance(error, OSError) else None
     return _NUMBERS.get(number or 0, Trouble.OTHER)
+
+
+def _status(error: Exception) -> int:
+    """Return the status of an answer, where libraries keep it; 0 where there was none."""
+    kept = (getattr(error, name, None) for name in ("status", "code", "status_code"))
+    return next((each for each in kept if isinstance(each, int)), 0)
 
 
 def _unknown(error: Exception) -> bool:

@@ -71,7 +71,7 @@ class RemoteFile:
     @cached_property
     def _stream(self) -> Any:  # noqa: ANN401  # fsspec has no types
         stream = self._system.open(self._name, "rb", block_size=_BLOCK, cache_type="readahead")
-        if self._first.get("size") is not None and stream.seekable():
+        if self._first.get("size") is not None and self._first.get("partial", True):
             return stream
         # A server of the web that cannot answer with a part of a file: all of it is fetched, once.
         with stream:
