@@ -109,6 +109,10 @@ def _folder(value: object) -> Location:
     """Parse a path, or the URL of a folder in a store."""
     if isinstance(value, Url):
         return value
+    if isinstance(value, os.PathLike) and re.match(r"[a-z][a-z0-9+.-]+:/[^/]", os.fsdecode(value)):
+        raise ValueError(
+            f"{shown(os.fsdecode(value))}: a URL is given as text, of which a path drops a slash"
+        )
     if not (isinstance(value, str) and is_url(value)):
         return _path(value)
     try:
