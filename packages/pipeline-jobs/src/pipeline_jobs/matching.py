@@ -5,7 +5,7 @@ import re
 from .display import shown
 from .errors import InputError
 from .remote import opened
-from .remote_file import input_reported
+from .remote_errors import input_reported
 from .url import WEB, Url, location
 
 _PATTERN = re.compile(r"[*?\[]")

@@ -3,7 +3,8 @@
 from .errors import OutputError
 from .findings import Finding
 from .remote import info, opened
-from .remote_output import WHOLE, output_reported
+from .remote_errors import output_reported
+from .remote_output import WHOLE
 from .url import Url
 
 

@@ -2,15 +2,15 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, Self
 
 from .display import shown
-from .errors import InputError, PipelineError
+from .errors import InputError
 from .records import Source
-from .remote import Trouble, info, opened, reason
+from .remote import info, opened
+from .remote_errors import changed, input_reported
 from .url import Url
 
 _BLOCK = 8 << 20  # bytes of one request: a store takes tens of milliseconds to begin an answer
@@ -123,35 +123,4 @@ class RemoteFile:
 
     def changed(self) -> InputError:
         """Make the error for a file that is not what it was a moment ago."""
-        return _changed(self.where)
-
-
-@contextmanager
-def input_reported(url: Url) -> Iterator[None]:
-    """Turn what a store's library raises into an ``InputError`` that names `url`."""
-    try:
-        yield
-    except (PipelineError, MemoryError):
-        raise
-    except Exception as error:
-        raise _failed(url, error) from error
-
-
-def _failed(url: Url, error: Exception) -> InputError:
-    where = shown(str(url))
-    why = reason(error, url)
-    match why.trouble:
-        case Trouble.MISSING:
-            return InputError("input.missing", f"{where}: no such file")
-        case Trouble.CHANGED:
-            return _changed(where)
-        case Trouble.LIBRARY:
-            return InputError("input.library", f"{where}: {why.text}")
-        case Trouble.UNREACHABLE:
-            return InputError("input.unreachable", f"{where}: cannot be read now: {why.text}", retriable=True)
-        case _:
-            return InputError("input.unreadable", f"{where}: cannot be read: {why.text}")
-
-
-def _changed(where: str) -> InputError:
-    return InputError("input.changed", f"{where}: was changed while it was read; try again")
+        return changed(self.where)

@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from .display import shown
-from .errors import OutputError, PipelineError
+from .errors import OutputError
 from .output import reported as locally_reported
-from .remote import Trouble, info, opened, reason
-from .url import WEB, Url
+from .remote import info, opened
+from .remote_errors import output_reported
+from .url import Url
 
 _log = logging.getLogger(__name__)
 
 # An object appears when all of it is there, be it in one request or in parts that a last request puts
 # together. Elsewhere a file grows, and is given its name when it is complete.
 WHOLE = frozenset({"abfs", "abfss", "az", "gs", "s3"})
+
+_PART = 16 << 20  # bytes; s3fs would take 50 MiB, and ten of them at once in memory
+_AT_ONCE = 2
+_MOST_PARTS = 10_000  # of an object of S3
+_UNIT = 1 << 20  # of which the size of a part is a multiple; for Google, 256 KiB would do
 
 
 class RemoteDraft:
@@ -59,12 +65,11 @@ class RemoteDraft:
         if self._is_there(url):
             return False
         try:
-            self._put(url, replace=False)
+            return self._put(url, replace=False)
         except Exception:
             if self._is_there(url):  # somebody was quicker
                 return False
             raise
-        return True
 
     def _is_there(self, url: Url) -> bool:
         try:
@@ -73,34 +78,42 @@ class RemoteDraft:
         except FileNotFoundError:
             return False
 
-    def _put(self, url: Url, *, replace: bool) -> None:
+    def _put(self, url: Url, *, replace: bool) -> bool:
+        """Store the draft, and return whether that was done: not where another took the name meanwhile."""
         path = self._named(url)
         if url.scheme in WHOLE:
             self._upload(path, replace=replace)
-            return
+            return True
         folder, _, name = path.rpartition("/")
         self.system.makedirs(folder or "/", exist_ok=True)
-        temporary = f"{folder}/.{name}.{os.urandom(4).hex()}.tmp"
+        temporary, moved = f"{folder}/.{name}.{os.urandom(4).hex()}.tmp", False
         try:
             self._upload(temporary, replace=False)
-            self.system.mv(temporary, path)
-        except BaseException:
-            with suppress(Exception):  # what went wrong first is told
-                self.system.rm_file(temporary)
-            raise
+            if replace or not self._is_there(url):
+                self.system.mv(temporary, path)
+                moved = True
+        finally:
+            if not moved:
+                with suppress(Exception):  # what went wrong first is told
+                    self.system.rm_file(temporary)
+        return moved
 
     def _upload(self, path: str, *, replace: bool) -> None:
         self.stream.seek(0)
         # By the descriptor: a name would be left behind by a writer that is killed.
-        self.system.put_file(f"/dev/fd/{self.stream.fileno()}", path, **self._mode(replace=replace))
+        self.system.put_file(f"/dev/fd/{self.stream.fileno()}", path, **self._manner(replace=replace))
 
-    def _mode(self, *, replace: bool) -> dict[str, object]:
-        """Return how this file system is told whether it may replace a file."""
-        put = getattr(self.system, "_put_file", self.system.put_file)
-        known = inspect.signature(put).parameters
-        if "overwrite" in known:  # Azure's
-            return {"overwrite": replace}
-        return {"mode": "overwrite" if replace else "create"} if "mode" in known else {}
+    def _manner(self, *, replace: bool) -> dict[str, object]:
+        """Return how this file system is to send a file, as far as it takes orders."""
+        known = inspect.signature(getattr(self.system, "_put_file", self.system.put_file)).parameters
+        parts = -(-os.fstat(self.stream.fileno()).st_size // _MOST_PARTS)
+        orders = {
+            "mode": "overwrite" if replace else "create",
+            "overwrite": replace,  # the same, for Azure
+            "chunksize": max(_PART, -(-parts // _UNIT) * _UNIT),
+            "max_concurrency": _AT_ONCE,
+        }
+        return {name: order for name, order in orders.items() if name in known}
 
     def _named(self, url: Url) -> str:
         return str(self.system._strip_protocol(str(url)))  # noqa: SLF001  # how fsspec's own functions do it
@@ -140,36 +153,3 @@ def remotely_kept(folder: Url, data: bytes) -> Iterator[Url]:
                 system.rm_file(path)
         except OutputError as error:  # the run is over, and what came of it is what counts
             _log.warning("%s; what was kept there is left", error)
-
-
-@contextmanager
-def output_reported(url: Url) -> Iterator[None]:
-    """Turn what a store's library raises into an ``OutputError`` that names `url`."""
-    if url.scheme in WEB:
-        text = f"{shown(str(url))}: nothing can be written to a server of the web; name a folder or a store"
-        raise OutputError("output.read_only", text)
-    try:
-        yield
-    except (PipelineError, MemoryError):
-        raise
-    except Exception as error:
-        raise _failed(url, error) from error
-
-
-_CODES = {
-    Trouble.MISSING: "output.missing",
-    Trouble.LIBRARY: "output.library",
-    Trouble.DENIED: "output.denied",
-    Trouble.UNREACHABLE: "output.unreachable",
-    Trouble.FULL: "output.no_space",
-}
-
-
-def _failed(url: Url, error: Exception) -> OutputError:
-    why = reason(error, url)
-    text = why.text
-    if why.trouble is Trouble.MISSING:
-        text = f"there is no such bucket, or nothing the folder could be in ({text}); make it first"
-    code = _CODES.get(why.trouble, "output.failed")
-    retriable = why.trouble is Trouble.UNREACHABLE
-    return OutputError(code, f"{shown(str(url))}: cannot be written: {text}", retriable=retriable)
