@@ -75,7 +75,7 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session(python=OLDEST)
 def integration(session: nox.Session) -> None:
     """Test the four together, and the script that releases one of them."""
-    session.install(*PATHS, *TOOLS["test"], *TOOLS["coverage"], *TOOLS["release"])
+    session.install(*PATHS, *TOOLS["test"], *TOOLS["stores"], *TOOLS["coverage"], *TOOLS["release"])
     run_tests(session, "integration", "tests-integration")
 
 

@@ -33,6 +33,7 @@ settings.register_profile("long", max_examples=int(os.environ.get("LAW_EXAMPLES"
 
 # What the laws are compared with is that of the fuzzing, in a folder of scripts.
 sys.path.append(str(Path(__file__).parents[1] / "faults"))
+sys.path.append(str(Path(__file__).parent))  # for the servers that some of them start
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline_cli.continuing import _quoted, continue_with
 from pipeline_db import DatabaseError
-from pipeline_jobs import BatchError, BatchId, InputError, JobResult
+from pipeline_jobs import BatchError, BatchId, InputError, JobResult, Url
 from pipeline_orchestration import PipelineRunner, RunResult
 
 BUSY = DatabaseError("database.busy", "x.db: in use", retriable=True)
@@ -128,3 +128,14 @@ def test_a_shell_reads_back_what_is_quoted(words):
 
     assert command.isprintable()
     assert (words or [b""]) == read.split(b"\0")[:-1]
+
+
+def test_a_store_that_is_away_is_worth_another_try(folder):
+    """An input that is refused is refused again; one that could not be reached may be reached later."""
+    document = Url("s3://bucket/a b_processed.json")
+    away = InputError("input.unreachable", "away", retriable=True)
+    result = RunResult("x", "local", (JobResult("A", document), JobResult("B", exception=away)))
+
+    command = continue_with(PipelineRunner(), result, NONE_GIVEN, "s3://bucket/a b.txt")
+
+    assert f"pipeline run --start-from B '{document}'" == command

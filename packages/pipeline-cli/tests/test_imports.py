@@ -11,7 +11,8 @@ from pipeline_cli.main import main
 try:
     main()
 finally:
-    print(sorted({"msgspec", "peewee", "prefect", "pydantic", "rich"} & set(sys.modules)), file=sys.stderr)
+    heavy = {"fsspec", "msgspec", "peewee", "prefect", "pydantic", "rich"}
+    print(sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
 
 

@@ -81,3 +81,46 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcome]:
             return error.code
 
     return outcome
+
+
+@pytest.fixture
+def bucket():
+    """A folder in fsspec's store in memory, which lives as long as the process, and what fills it."""
+    system = pytest.importorskip("fsspec").filesystem("memory")
+    system.rm("/", recursive=True)
+    yield system
+    system.rm("/", recursive=True)
+
+
+@pytest.fixture
+def troubled(bucket):
+    """A store that raises what it is given, by the name of what it is asked for."""
+    from fsspec import register_implementation
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class TroubledFileSystem(MemoryFileSystem):
+        protocol = "troubled"
+        trouble = {}
+
+        @classmethod
+        def _strip_protocol(cls, path):
+            return MemoryFileSystem._strip_protocol(path.replace("troubled://", "memory://"))
+
+        def info(self, path, **kwargs):
+            self._meet("info")
+            return super().info(path, **kwargs)
+
+        def open(self, path, mode="rb", **kwargs):
+            self._meet("read" if mode == "rb" else "write")
+            return super().open(path, mode, **kwargs)
+
+        def mv(self, path1, path2, **kwargs):
+            self._meet("move")
+            super().mv(path1, path2, **kwargs)
+
+        def _meet(self, what):
+            if error := self.trouble.get(what):
+                raise error
+
+    register_implementation("troubled", TroubledFileSystem, clobber=True)
+    return TroubledFileSystem.trouble

@@ -17,7 +17,7 @@ store = MemoryStore()
 document = JobA(folder).execute(folder / "x.txt").unwrap()
 batch = JobB(store).execute(document).unwrap()
 print(JobC(store).execute(batch).unwrap())
-print(sorted({"pydantic", "prefect", "peewee", "click", "pytest"} & set(sys.modules)))
+print(sorted({"pydantic", "prefect", "peewee", "click", "pytest", "fsspec", "tempfile"} & set(sys.modules)))
 """
 
 

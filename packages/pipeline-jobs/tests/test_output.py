@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_jobs import OutputError, output
-from pipeline_jobs.output import candidates, draft
+from pipeline_jobs.naming import candidates
+from pipeline_jobs.output import draft
 
 URI = "file:///data/x.txt"
 WRITER = """

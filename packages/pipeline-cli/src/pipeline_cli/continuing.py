@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_jobs import Url
 from pipeline_orchestration import RunResult
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ def continue_with(
     """
     if result.success or not result.jobs or result.last.job == runner.available_jobs[0]:
         return None
-    if str(result.code).startswith(_FOR_GOOD):
+    if str(result.code).startswith(_FOR_GOOD) and not result.last.retriable:
         return None
     # Where a job could not be built, none has run, however many come before it.
     ran = len(result.jobs) > 1
     start_from, target = (result.last.job, result.jobs[-2].output) if ran else (given["start_from"], value)
-    if not isinstance(target, str | int | Path):
+    if not isinstance(target, str | int | Path | Url):
         return None
     words = ["pipeline", *_options({name: given.get(name) for name in _GLOBAL}), "run"]
     rest = {name: value for name, value in given.items() if name not in _GLOBAL}

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from .job_b import JobB
     from .job_c import JobC
     from .limits import MAX_RECORD_BYTES, MOST_RECORD_BYTES
+    from .matching import remote_matches
     from .output import draft, make_folder
+    from .places import open_input
     from .records import MAX_INTEGER, Chunk, Record, RecordsDigest, Source
+    from .remote_output import remotely_kept
     from .result import JobResult
     from .splitting import text_encoding
     from .store import BatchId, BatchStore, Finalized, Loaded, OnDuplicate
-    from .validators import batch_id, input_path
+    from .url import Location, Url, is_url, location, said
+    from .validators import batch_id, input_location, input_path
 
 __all__ = [
     "MAX_INTEGER",
@@ -38,6 +42,7 @@ __all__ = [
     "JobC",
     "JobResult",
     "Loaded",
+    "Location",
     "OnDuplicate",
     "OutputError",
     "PipelineError",
@@ -45,13 +50,21 @@ __all__ = [
     "Record",
     "RecordsDigest",
     "Source",
+    "Url",
     "batch_id",
     "begun",
     "draft",
     "examine_folder",
+    "input_location",
     "input_path",
+    "is_url",
+    "location",
     "make_folder",
     "mapped_ahead",
+    "open_input",
+    "remote_matches",
+    "remotely_kept",
+    "said",
     "shown",
     "text_encoding",
 ]
@@ -73,6 +86,7 @@ _MODULES = {
     "JobC": "job_c",
     "JobResult": "result",
     "Loaded": "store",
+    "Location": "url",
     "OnDuplicate": "store",
     "OutputError": "errors",
     "PipelineError": "errors",
@@ -80,13 +94,21 @@ _MODULES = {
     "Record": "records",
     "RecordsDigest": "records",
     "Source": "records",
+    "Url": "url",
     "batch_id": "validators",
     "begun": "ahead",
     "draft": "output",
     "examine_folder": "diagnosis",
+    "input_location": "validators",
     "input_path": "validators",
+    "is_url": "url",
+    "location": "url",
     "make_folder": "output",
     "mapped_ahead": "ahead",
+    "open_input": "places",
+    "remote_matches": "matching",
+    "remotely_kept": "remote_output",
+    "said": "url",
     "shown": "display",
     "text_encoding": "splitting",
 }

@@ -5,10 +5,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .errors import InputError
-from .input_file import BLOCK, InputFile
+from .input_file import BLOCK
+
+if TYPE_CHECKING:
+    from .places import Input
+    from .url import Location
 
 _ENDINGS = frozenset({".bz2", ".gz", ".xz", ".zst"})
 _ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
@@ -36,12 +40,12 @@ class _Decompressor(Protocol):
 type _Blocks = Callable[[Readable], Iterator[bytes]]
 
 
-def content_stem(path: Path) -> str:
+def content_stem(path: "Location") -> str:
     """Return a file's name without its ending: ``x`` for ``x.txt`` and for ``x.txt.gz``."""
     return Path(path.stem).stem if _ending(path) in _ENDINGS else path.stem
 
 
-def content_blocks(file: InputFile, raw: Readable) -> Iterator[bytes]:
+def content_blocks(file: "Input", raw: Readable) -> Iterator[bytes]:
     """Yield the content of a file in blocks, decompressed if its name says that it is compressed.
 
     Args:
@@ -62,7 +66,7 @@ def content_blocks(file: InputFile, raw: Readable) -> Iterator[bytes]:
         raise InputError("input.compressed", text) from error
 
 
-def _codec(file: InputFile) -> tuple[_Blocks, tuple[type[Exception], ...]]:
+def _codec(file: "Input") -> tuple[_Blocks, tuple[type[Exception], ...]]:
     """Return what yields the content, and what that raises for damage; imported only when it is needed."""
     try:
         match _ending(file.path):
@@ -86,7 +90,7 @@ def _codec(file: InputFile) -> tuple[_Blocks, tuple[type[Exception], ...]]:
         raise InputError("input.codec", text) from error
 
 
-def _ending(path: Path) -> str:
+def _ending(path: "Location") -> str:
     return path.suffix.lower()
 
 

@@ -11,11 +11,19 @@ from .display import shown
 from .errors import OutputError
 from .findings import Finding
 from .output import is_temporary, reported
+from .url import Location, Url, location
 
 
-def examine_folder(folder: Path | str) -> list[Finding]:
-    """Tell whether an output folder can be written to, and what killed runs left there; remove nothing."""
-    folder = Path(folder).absolute()
+def examine_folder(folder: Location | str) -> list[Finding]:
+    """Tell whether an output folder can be written to, and what killed runs left there; remove nothing.
+
+    Of one in a store, tell whether the store can be asked for it, and how a document appears there.
+    """
+    folder = location(folder)
+    if isinstance(folder, Url):
+        from .remote_diagnosis import examine_remote_folder  # noqa: PLC0415  # which no folder of this machine takes
+
+        return examine_remote_folder(folder)
     try:
         with reported(folder):
             nearest = _nearest(folder)

@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import hashlib
 import os
 import re
 import stat
@@ -16,21 +15,8 @@ from typing import BinaryIO
 from .display import shown
 from .errors import OutputError
 
-_SUFFIX = "_processed.json"
 _RANDOM = re.compile(r"[0-9a-f]{8}\.tmp")
 _TEMPORARY = re.compile(rf"\..+\.{_RANDOM.pattern}", re.DOTALL)
-# A file system allows names of 255 bytes; the temporary name is the longest: .<stem>_<8><suffix>.<8>.tmp
-_LONGEST_STEM = 255 - len(f".{'_' + 8 * 'x'}{_SUFFIX}.{8 * 'x'}.tmp")
-
-
-def candidates(folder: Path, stem: str, uri: str) -> tuple[Path, Path]:
-    """Return the plain and the unmistakable path for the output of the source `uri`."""
-    marked = f"_{hashlib.sha256(uri.encode()).hexdigest()[:8]}{_SUFFIX}"
-    if len(os.fsencode(stem)) > _LONGEST_STEM:
-        while len(os.fsencode(stem)) > _LONGEST_STEM:
-            stem = stem[:-1]
-        return folder / f"{stem}{marked}", folder / f"{stem}{marked}"
-    return folder / f"{stem}{_SUFFIX}", folder / f"{stem}{marked}"
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import batched
 from operator import lt
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,13 +12,16 @@ import msgspec
 from .document import HEAD_LIMIT, TAIL_LIMIT, recognised_head, recognised_tail
 from .errors import InputError
 from .handwritten import CHUNK, NO_RECORDS, SHAPE, check_sizes, records_in, split
-from .input_file import BLOCK, InputFile
+from .input_file import BLOCK
 from .limits import MAX_RECORD_BYTES, json_limit
+from .places import open_input
 from .records import Chunk, Record, RecordsDigest, Source, canonical
 from .strict_json import JsonStream
 
 if TYPE_CHECKING:
     from .header import Header
+    from .places import Input
+    from .url import Location
 
 _DECODER = msgspec.json.Decoder(list[Record])
 
@@ -37,7 +39,7 @@ class Document:
     chunks: Iterable[Chunk]
 
 
-def read_file(file: InputFile, max_record_bytes: int = MAX_RECORD_BYTES) -> Document:
+def read_file(file: "Input", max_record_bytes: int = MAX_RECORD_BYTES) -> Document:
     """Read a document from a file, which must stay open while `chunks` is iterated.
 
     Args:
@@ -74,14 +76,20 @@ def read_data(data: object, where: str, max_record_bytes: int = MAX_RECORD_BYTES
     return Document(header.origin, _adding_up(chunks, where, header.record_count, header.records_sha256))
 
 
-def source_in(path: Path, max_record_bytes: int = MAX_RECORD_BYTES) -> Source | None:
-    """Return the source that the document at `path` names; None for any other file, or none."""
+def source_in(place: "Location", max_record_bytes: int = MAX_RECORD_BYTES) -> Source | None:
+    """Return the source that the document there names; None for any other file, or none.
+
+    Raises:
+        InputError: ``input.unreachable``: whether there is one cannot be known now.
+    """
     try:
-        with InputFile(path) as file:
+        with open_input(place) as file:
             if recognised := recognised_head(file.read(HEAD_LIMIT)):
                 return recognised[0]
             return _strict(file, max_record_bytes).source
-    except InputError:
+    except InputError as error:
+        if error.retriable:
+            raise
         return None
 
 
@@ -106,7 +114,7 @@ def _compare(digest: RecordsDigest, where: str, count: int | None, sha256: str |
         raise InputError("input.hash", f"{where}: the records are not those of records_sha256; {hint}")
 
 
-def _ours(file: InputFile, start: int, end: int, max_record_bytes: int) -> Iterator[Chunk]:
+def _ours(file: "Input", start: int, end: int, max_record_bytes: int) -> Iterator[Chunk]:
     """Yield the records between two offsets; from the first that is not canonical on, read strictly."""
     done = last = 0
     for body in _bodies(file, start, end, json_limit(max_record_bytes)):
@@ -129,7 +137,7 @@ def _without(count: int, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         count = max(0, count - len(chunk))
 
 
-def _bodies(file: InputFile, start: int, end: int, longest: int) -> Iterator[bytes]:
+def _bodies(file: "Input", start: int, end: int, longest: int) -> Iterator[bytes]:
     """Yield the bytes between two offsets in pieces of whole lines, without what separates the pieces.
 
     A line of more than `longest` bytes ends all: the piece of it that is held is the last.
@@ -182,7 +190,7 @@ def _recognised(body: bytes, last: int) -> Chunk | None:
     return Chunk(records, body)
 
 
-def _strict(file: InputFile, max_record_bytes: int = MAX_RECORD_BYTES) -> Document:
+def _strict(file: "Input", max_record_bytes: int = MAX_RECORD_BYTES) -> Document:
     """Read a document of any layout twice: once to check all of it, once to hand on its records."""
     beside: dict[str, object] = {}
     digest = RecordsDigest()
@@ -194,7 +202,7 @@ def _strict(file: InputFile, max_record_bytes: int = MAX_RECORD_BYTES) -> Docume
     return Document(header.origin, _as_before(again, file, digest))
 
 
-def _as_before(chunks: Iterable[Chunk], file: InputFile, first: RecordsDigest) -> Iterator[Chunk]:
+def _as_before(chunks: Iterable[Chunk], file: "Input", first: RecordsDigest) -> Iterator[Chunk]:
     """Pass the chunks on, then make sure that they were those of the first reading.
 
     A file that is written to between the two may keep its size, and within a clock tick its time too.
@@ -215,7 +223,7 @@ def _as_before(chunks: Iterable[Chunk], file: InputFile, first: RecordsDigest) -
         raise file.changed()
 
 
-def _batches(file: InputFile, beside: dict[str, object], max_record_bytes: int) -> Iterator[list[object]]:
+def _batches(file: "Input", beside: dict[str, object], max_record_bytes: int) -> Iterator[list[object]]:
     """Gather the elements of the records; a batch takes no more memory than what is read at once."""
     file.seek(0)
     text = JsonStream(file, max_record_bytes)

@@ -9,11 +9,14 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Never
+from typing import TYPE_CHECKING, Never
 
 from .errors import InputError
-from .input_file import BLOCK, InputFile
+from .input_file import BLOCK
 from .limits import MAX_RECORD_BYTES, json_limit, too_large
+
+if TYPE_CHECKING:
+    from .places import Input
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _MAX_DIGITS = 40
@@ -77,7 +80,7 @@ class JsonStream:
     ``input.repeated_key``, ``input.number``, ``input.nesting`` or ``input.record_size``.
     """
 
-    def __init__(self, file: InputFile, max_record_bytes: int = MAX_RECORD_BYTES) -> None:
+    def __init__(self, file: "Input", max_record_bytes: int = MAX_RECORD_BYTES) -> None:
         self.blocks = 0
         self._file = file
         self._limit = max_record_bytes

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from .display import shown
 from .errors import InputError
-from .input_file import InputFile
+from .places import open_input
 from .records import MAX_INTEGER
 from .store import BatchId
+from .url import Location, Url, location
 
 _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
@@ -18,8 +19,29 @@ def input_path(value: object) -> Path:
 
     Raises:
         InputError: ``input.type``, ``input.path``, ``input.missing``, ``input.not_a_file`` or
-            ``input.unreadable``.
+            ``input.unreadable``; a URL, other than one of ``file://``, is ``input.type`` too.
     """
+    place = _parsed(value)
+    if isinstance(place, Url):
+        raise InputError("input.type", f"{shown(str(place))}: expected the path of a file, got a URL")
+    with open_input(place):
+        return place
+
+
+def input_location(value: object) -> Location:
+    """Return where a file is that can be read: the absolute path of a regular file, or a URL in a store.
+
+    Raises:
+        InputError: as ``input_path``, and of a URL ``input.url``, ``input.library`` or ``input.unreachable``.
+    """
+    place = _parsed(value)
+    with open_input(place):
+        return place
+
+
+def _parsed(value: object) -> Location:
+    if isinstance(value, Url):
+        return value
     try:
         text = os.fsdecode(value) if isinstance(value, str | os.PathLike) else None
     except TypeError:  # its __fspath__ returns neither text nor bytes
@@ -34,9 +56,7 @@ def input_path(value: object) -> Path:
         os.fsencode(text)
     except UnicodeEncodeError as error:
         raise InputError("input.path", f"{shown(text)}: a path cannot hold a lone surrogate") from error
-    path = Path(text).absolute()
-    with InputFile(path):
-        return path
+    return location(text if isinstance(value, str) else Path(text))
 
 
 def batch_id(value: object) -> BatchId:

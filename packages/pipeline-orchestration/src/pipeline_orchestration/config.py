@@ -16,8 +16,12 @@ from typing import Any, Self
 from pipeline_jobs import (
     MAX_RECORD_BYTES,
     MOST_RECORD_BYTES,
+    Location,
     OnDuplicate,
     PipelineError,
+    Url,
+    is_url,
+    location,
     shown,
     text_encoding,
 )
@@ -40,7 +44,7 @@ class PipelineConfig:
         ValueError: a value makes no sense.
     """
 
-    output_dir: Path = Path("data/output")
+    output_dir: Location = Path("data/output")
     db_path: Path = Path("data/pipeline.db")
     log_level: LogLevel = LogLevel.INFO
     engine: EngineName = EngineName.AUTO
@@ -101,6 +105,22 @@ def _path(value: object) -> Path:
         raise ValueError(f"there is no home directory {shown(path.parts[0])}") from error
 
 
+def _folder(value: object) -> Location:
+    """Parse a path, or the URL of a folder in a store."""
+    if isinstance(value, Url):
+        return value
+    if isinstance(value, os.PathLike) and re.match(r"[a-z][a-z0-9+.-]+:/[^/]", os.fsdecode(value)):
+        raise ValueError(
+            f"{shown(os.fsdecode(value))}: a URL is given as text, of which a path drops a slash"
+        )
+    if not (isinstance(value, str) and is_url(value)):
+        return _path(value)
+    try:
+        return location(value)
+    except PipelineError as error:
+        raise ValueError(str(error)) from error
+
+
 def _choice[Choice: StrEnum](choices: type[Choice], value: object) -> Choice:
     try:
         return choices(str(value))
@@ -144,7 +164,7 @@ def _bytes(value: object) -> int:
 
 
 _PARSERS: Mapping[str, Callable[[object], object]] = {
-    "output_dir": _path,
+    "output_dir": _folder,
     "db_path": _path,
     "log_level": partial(_choice, LogLevel),
     "engine": partial(_choice, EngineName),

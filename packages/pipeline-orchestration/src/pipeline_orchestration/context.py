@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_jobs import OnDuplicate
 
 if TYPE_CHECKING:
     from pipeline_db import PeeweeStore
+    from pipeline_jobs import Location
 
     from .config import PipelineConfig
 
@@ -32,8 +32,8 @@ class RunContext:
         self.progress = progress
 
     @property
-    def output_dir(self) -> Path:
-        """Where files are written; absolute, and made when the first is."""
+    def output_dir(self) -> "Location":
+        """Where files are written: an absolute path, made when the first is, or a URL in a store."""
         return self.config.output_dir
 
     @property

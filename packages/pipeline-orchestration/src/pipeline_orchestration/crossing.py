@@ -1,6 +1,7 @@
 """Inputs as small, JSON-safe text, the only form in which they reach an engine, and back.
 
 a path              file:///data/x.txt       no file name can break a run
+a URL               s3://bucket/x.txt        as it is, but none that holds a password
 an id, other text   7, customers             as it is
 a list or dict      json:file:///out/….tmp   kept in a file while the run lasts
 anything else       json:true
@@ -13,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from pipeline_jobs import InputError, draft
+from pipeline_jobs import InputError, Location, Url, draft, is_url, location
 
 _LONGEST = 4096  # characters that cross as they are; Prefect refuses parameters of over half a megabyte
 DATA = "json:"
@@ -21,11 +22,11 @@ FILE = "file:///"
 
 
 @contextmanager
-def crossed(value: object, folder: Path) -> Iterator[str]:
+def crossed(value: object, folder: Location) -> Iterator[str]:
     """Lend the text that stands for a value; a file that this needs is in `folder`, and removed afterwards.
 
     Raises:
-        InputError: ``input.type``: the value has no JSON form.
+        InputError: ``input.type``: the value has no JSON form; ``input.url``: it must not cross.
         OutputError: the file could not be written.
     """
     if (text := _as_it_is(value)) is not None:
@@ -40,26 +41,43 @@ def crossed(value: object, folder: Path) -> Iterator[str]:
 
 
 def restored(text: str) -> object:
-    """Return the value a text stands for: a path, data, or the text itself."""
+    """Return the value a text stands for: a path, data, or the text itself.
+
+    Raises:
+        InputError: data that is kept in a store cannot be read.
+    """
     if text.startswith(DATA):
         data = text.removeprefix(DATA)
-        return json.loads(_path(data).read_text(encoding="ascii") if data.startswith(FILE) else data)
+        return json.loads(_kept(data) if is_url(data) else data)
     return _path(text) if text.startswith(FILE) else text
 
 
-def uri(path: str | os.PathLike[str] | os.PathLike[bytes]) -> str:
-    """Return the absolute file URI of a path: plain ASCII, whatever its name is made of."""
-    return Path(os.fsdecode(path)).absolute().as_uri()
+def in_memory(text: str) -> bool:
+    """Return whether a text stands for data that is kept in a file."""
+    return text.startswith(DATA) and is_url(text.removeprefix(DATA))
+
+
+def uri(path: str | os.PathLike[str] | os.PathLike[bytes] | Url) -> str:
+    """Return the absolute file URI of a path: plain ASCII, whatever its name is made of; a URL as it is."""
+    return str(path) if isinstance(path, Url) else Path(os.fsdecode(path)).absolute().as_uri()
 
 
 def _as_it_is(value: object) -> str | None:
-    """Return text that can cross: the URI of a path, or text that is short and harmless."""
+    """Return text that can cross: the URI of a path, or text that is short and harmless.
+
+    Raises:
+        InputError: ``input.url``: a URL holds what nobody else is to read.
+    """
+    if isinstance(value, str) and is_url(value):
+        location(value)
     match value:
+        case Url():
+            return str(value)
         case os.PathLike():
             # A lone surrogate, which no path has, is for the job to refuse; what is no text, for `_json`.
             with suppress(UnicodeEncodeError, TypeError):
                 return uri(value)
-        case str() if not value.isdecimal() and os.path.lexists(value):
+        case str() if not (value.isdecimal() or is_url(value)) and os.path.lexists(value):
             return uri(value)
         case str() if len(value) <= _LONGEST and value.isprintable() and not value.startswith(DATA):
             return value
@@ -76,7 +94,20 @@ def _json(value: object) -> str:
 
 
 @contextmanager
-def _spooled(data: str, folder: Path) -> Iterator[Path]:
+def _spooled(data: str, folder: Location) -> Iterator[Location]:
+    """Keep data where whatever runs the jobs reaches it, as it does the documents."""
+    if isinstance(folder, Url):
+        from pipeline_jobs import remotely_kept  # noqa: PLC0415  # 20 ms, and nothing but a store takes it
+
+        with remotely_kept(folder, data.encode("ascii")) as url:
+            yield url
+    else:
+        with _spooled_here(data, folder) as path:
+            yield path
+
+
+@contextmanager
+def _spooled_here(data: str, folder: Path) -> Iterator[Path]:
     missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
     try:
         with draft(folder / "memory.json") as spool:
@@ -87,6 +118,15 @@ def _spooled(data: str, folder: Path) -> Iterator[Path]:
         with suppress(OSError):  # somebody wrote to it meanwhile
             for each in missing:
                 each.rmdir()
+
+
+def _kept(url: str) -> bytes:
+    if url.startswith(FILE):
+        return _path(url).read_bytes()
+    from pipeline_jobs import open_input  # noqa: PLC0415  # see above
+
+    with open_input(location(url)) as file:
+        return file.read(file.size)
 
 
 def _path(uri: str) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from pipeline_jobs import JobResult, OnDuplicate, PipelineError, shown
+from pipeline_jobs import JobResult, OnDuplicate, PipelineError, Url, said, shown
 
 from . import local
 from .address import absolute, load_pipeline
@@ -34,7 +34,7 @@ class PipelineRunner:
     ``PipelineConfig`` says.
 
     Args:
-        output_dir: where files are written.
+        output_dir: where files are written: a folder, or a URL as ``s3://bucket/folder``.
         db_path: the SQLite database.
         log_level: of our loggers, Prefect's and httpx's while a run lasts.
         engine: ``auto``, ``local`` or ``prefect``.
@@ -51,7 +51,7 @@ class PipelineRunner:
     def __init__(
         self,
         *,
-        output_dir: Path | str | None = None,
+        output_dir: Path | Url | str | None = None,
         db_path: Path | str | None = None,
         log_level: LogLevel | str | None = None,
         engine: EngineName | str | None = None,
@@ -95,7 +95,7 @@ class PipelineRunner:
         """Run a range of jobs over one input.
 
         Args:
-            value: for the first job of the range: a path, a batch id, data.
+            value: for the first job of the range: a path, a URL, a batch id, data.
             start_from: the first job; that of the pipeline if left out.
             stop_after: the last job; that of the pipeline if left out.
 
@@ -201,12 +201,14 @@ class PipelineRunner:
 
 def _said(value: object) -> str:
     match value:
+        case Url():
+            return shown(str(value))
         case os.PathLike():
             with suppress(TypeError):  # its __fspath__ returns neither text nor bytes
                 return shown(os.fsdecode(value))
             return MEMORY
         case str():
-            return shown(value)
+            return said(value)
         case int() if abs(value) < 2**100:  # Python does not write out one of more than 4,300 digits
             return str(value)
         case _:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from pipeline_jobs import BaseJob, JobResult, shown
+from pipeline_jobs import BaseJob, JobResult, PipelineError, said
 
 from .context import RunContext
-from .crossing import DATA, FILE, restored
+from .crossing import in_memory, restored
 from .definition import JobSpec
 from .errors import OrchestrationError
 from .result import RunResult
@@ -52,9 +52,7 @@ def not_run(text: str, engine: str, failed: RunResult) -> RunResult:
 
 def label(text: str) -> str:
     """Return how an input is called when speaking to a person: a path, or the text it is."""
-    if text.startswith(f"{DATA}{FILE}"):
-        return MEMORY
-    return shown(str(restored(text)))
+    return MEMORY if in_memory(text) else said(str(restored(text)))
 
 
 def _run(
@@ -67,7 +65,10 @@ def _run(
         built.append((spec, _Building(spec, name).execute(context)))
         if not built[-1][1].success:
             return RunResult(name, engine, (built[-1][1],))
-    value = restored(text)
+    try:
+        value = restored(text)
+    except PipelineError as error:  # data in a store that is away
+        return RunResult(name, engine, (JobResult(specs[0].name, exception=error),))
     results: list[JobResult[Any]] = []
     for spec, job in built:
         result = execute(spec, job.unwrap(), value, name)

@@ -6,7 +6,9 @@ from .definition import PipelineDefinition
 
 pipeline = (
     PipelineDefinition("text")
-    .add_job("A", lambda run: pipeline_jobs.JobA(run.output_dir, run.encoding, run.max_record_bytes))
+    .add_job(
+        "A", lambda run: pipeline_jobs.JobA(run.output_dir, run.encoding, run.max_record_bytes), retries=3
+    )
     .add_job(
         "B", lambda run: pipeline_jobs.JobB(run.store, run.on_duplicate, run.max_record_bytes), retries=3
     )

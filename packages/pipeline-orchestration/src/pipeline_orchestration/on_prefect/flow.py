@@ -86,10 +86,10 @@ def run_pipeline(
 
     Args:
         pipeline: the definition, as `package.module:attribute` or `file.py:attribute`.
-        inputs: for the first job of the range: file URIs, paths or batch ids.
+        inputs: for the first job of the range: URLs, paths or batch ids.
         start_from: the first job; that of the definition if left out.
         stop_after: the last job; that of the definition if left out.
-        output_dir: where files are written, as a path or a file URI.
+        output_dir: where files are written, as a path or a URL.
         db_path: the SQLite database, as a path or a file URI.
         on_duplicate: what to do with records that are there already: `skip`, `load` or `error`.
         encoding: of the input files.
