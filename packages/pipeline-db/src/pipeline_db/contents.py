@@ -9,9 +9,10 @@ from peewee import SQL, fn
 
 from pipeline_jobs import Finding, shown
 
-from .errors import DRIVER, CorruptError, DatabaseError, reported
+from .errors import CorruptError, DatabaseError
 from .models import ProcessingBatch
 from .schema import STEPS, taken
+from .sqlite_errors import DRIVER, reported
 from .statements import FINALIZED, LOADED
 
 _PATIENCE = 2.0  # seconds to wait for a writer: a person waits too

@@ -7,8 +7,9 @@ from pipeline_jobs import Finding
 
 from .contents import examine_contents, in_wal
 from .durability import WAL, file_system, journal, local, mended
-from .errors import DRIVER, DatabaseError
+from .errors import DatabaseError
 from .sqlite import exists, writable
+from .sqlite_errors import DRIVER
 
 _VERSION: tuple[int, ...] = DRIVER.sqlite_version_info
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
