@@ -15,7 +15,7 @@ from .continuing import continue_with
 if TYPE_CHECKING:
     from pipeline_orchestration import PipelineRunner  # 30 ms to import
 
-_NO_SECRET = "Its --db-url is without the password: PGPASSWORD, ~/.pgpass or PIPELINE_DB_URL may give that."
+_LEFT_OUT = "Its --db-url is without the password: PGPASSWORD, ~/.pgpass or PIPELINE_DB_URL may give that."
 
 type Given = Mapping[str, object]
 
@@ -35,7 +35,7 @@ def as_text(
             if command := continue_with(runner, result, given, value):
                 click.echo(f"To continue: {command}", err=True)
                 if given.get("db_url") and runner.config.db_url and runner.config.db_url.has_password:
-                    click.echo(_NO_SECRET, err=True)
+                    click.echo(_LEFT_OUT, err=True)
 
 
 def _print_jobs(result: RunResult) -> None:

@@ -22,6 +22,11 @@ from .inserting import COPY
 _SHORTEST = 2  # seconds: libpq takes no less for a time in which to connect
 # A network that takes up a connection's packets and answers none is noticed in a minute, not in hours.
 _ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+# So does the server notice that we are gone, and lets go of our lock.
+_ALIVE_THERE = (
+    "SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; "
+    "SET LOCAL tcp_keepalives_count = 3;"
+)
 
 
 def connected(url: DatabaseUrl, busy_timeout: float) -> psycopg.Connection:
@@ -70,7 +75,7 @@ class PostgresTransaction:
         with self._reported():
             # One text is one exchange. What is reported as committed lasts, whatever the server's default.
             connection.execute(
-                f"BEGIN; SET LOCAL lock_timeout = {milliseconds}; "
+                f"BEGIN; {_ALIVE_THERE} SET LOCAL lock_timeout = {milliseconds}; "
                 "SELECT set_config('synchronous_commit', 'on', true) "
                 "WHERE current_setting('synchronous_commit') = 'off'; "
                 f"SELECT pg_advisory_xact_lock({lock})"
