@@ -251,13 +251,13 @@ def until_done(act):
 
 
 @pytest.mark.parametrize(
-    ("end", "sources", "pause"), [(terminate, 40, 0.05), (kill, 6, 0.5)], ids=["terminated", "killed"]
+    ("end", "sources", "patience"), [(terminate, 30, 3), (kill, 5, 10)], ids=["terminated", "killed"]
 )
-def test_whatever_is_ended_every_record_is_there_once(postgres_store, ask, end, sources, pause):
-    postgres_store.load(Source("file:///first", "first"), SMALL, SKIP)
-    store = PeeweeStore(f"{postgres_store.place.with_password}")
-    tries = 0
-    with ending(postgres_store.place.with_password, end, pause) as ended:
+def test_whatever_is_ended_every_record_is_there_once(postgres_store, ask, end, sources, patience):
+    store, tries, start = postgres_store, 0, time.monotonic()
+    store.load(Source("file:///first", "first"), LARGE, SKIP)
+    pause = patience * (time.monotonic() - start)  # as many times as a load takes on this machine
+    with ending(store.place.with_password, end, pause) as ended:
         number = 0
         while number < sources or not ended:
             source = Source(f"file:///{number}", f"{number}")
@@ -268,6 +268,6 @@ def test_whatever_is_ended_every_record_is_there_once(postgres_store, ask, end, 
 
     expected = [(f"file:///{n}", sum(map(len, LARGE))) for n in range(number)]
     found = "SELECT source, count(*), count(DISTINCT batch_id) FROM finalized_records GROUP BY source"
-    assert sorted((*each, 1) for each in expected) == sorted(ask(postgres_store, found))
-    assert [(number + 1,)] == ask(postgres_store, "SELECT count(*) FROM processing_batches")
+    assert sorted((*each, 1) for each in expected) == sorted(ask(store, found))
+    assert [(number + 1,)] == ask(store, "SELECT count(*) FROM processing_batches")
     assert tries, f"{len(ended)} connections ended, and nobody felt it"

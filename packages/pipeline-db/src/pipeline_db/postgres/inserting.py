@@ -20,12 +20,18 @@ def copied(batch_id: int, records: Sequence[Record]) -> bytes:
     numbers = [record.line_number for record in records]
     if max(numbers, default=0) > MAX_INTEGER:
         raise OverflowError(f"line number {max(numbers)} is too large for a column")
+    # All at once, as most chunks hold nothing to escape. What holds a NUL all the same, the server refuses.
     joined = _BETWEEN.join(contents)
-    # Looked for in all of them at once: most chunks hold none.
     if any(special in joined for special in _ESCAPED):
-        for special, escaped in _ESCAPED.items():
-            joined = joined.replace(special, escaped)
-        contents = joined.split(_BETWEEN)
+        contents = _escaped(joined).split(_BETWEEN)
+        if len(contents) != len(numbers):
+            contents = [_escaped(record.content) for record in records]
     del joined
     rows = [f"{batch_id}\t{number}\t{content}\n" for number, content in zip(numbers, contents, strict=True)]
     return "".join(rows).encode()
+
+
+def _escaped(text: str) -> str:
+    for special, escaped in _ESCAPED.items():  # the backslash comes first
+        text = text.replace(special, escaped)
+    return text
