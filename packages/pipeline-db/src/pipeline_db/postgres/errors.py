@@ -32,7 +32,12 @@ _WORDS: dict[str, tuple[str, str, bool]] = {
     "pg_hba.conf": ("database.denied", "access is denied", False),
     "permission denied for database": ("database.denied", "access is denied", False),
     "does not exist": ("database.unavailable", "it cannot be opened", False),
-    "invalid": ("database.unavailable", "its URL cannot be used", False),
+    "invalid URI": ("database.unavailable", "its URL cannot be used", False),
+    ' value: "': (
+        "database.unavailable",
+        "its URL cannot be used",
+        False,
+    ),  # as of "invalid sslmode value: …"
 }
 _UNREACHED = ("database.unavailable", "the server cannot be reached; try again later", True)
 

@@ -60,7 +60,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
 """The statements of each step, one for each of SQLite's. A step that was released is never changed."""
 
 _PLACE = f"""
-    SELECT current_schema(), to_regclass(format('%I.{VERSION_TABLE}', current_schema())),
+    SELECT current_schema(), to_regclass(quote_ident(current_schema()) || '.{VERSION_TABLE}'),
         EXISTS (
             SELECT FROM pg_class
             WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
