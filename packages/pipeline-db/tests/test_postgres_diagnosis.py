@@ -19,7 +19,7 @@ def store(postgres_store):
 
 @pytest.fixture
 def found(store, kept):
-    """Examine the database of the store, see that nothing changed, and return findings by what they are of."""
+    """Examine the database of the store, see that nothing changed, and return findings by name."""
 
     def examined():
         before = kept(store)

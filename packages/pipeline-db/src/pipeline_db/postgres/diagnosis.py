@@ -33,6 +33,7 @@ _WITHOUT_BATCH = """
     )
     SELECT id FROM present
     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM processing_batches AS batch WHERE batch.id = present.id)
+    ORDER BY id
 """
 
 

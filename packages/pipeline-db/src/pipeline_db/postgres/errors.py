@@ -37,7 +37,7 @@ _WORDS: dict[str, tuple[str, str, bool]] = {
         "database.unavailable",
         "its URL cannot be used",
         False,
-    ),  # as of "invalid sslmode value: …"
+    ),  # an sslmode
 }
 _UNREACHED = ("database.unavailable", "the server cannot be reached; try again later", True)
 

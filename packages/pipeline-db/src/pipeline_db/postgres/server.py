@@ -140,11 +140,9 @@ def examine_rights(connection: psycopg.Connection, where: str, place: Place) -> 
         raise DatabaseError("database.read_only", f"{where}: is read-only, as a standby server is")
     if place.version < len(STEPS) and not may_create:
         text = (
-            f"{where}: no tables may be made in schema {shown(place.name)}; GRANT CREATE ON SCHEMA lets one"
+            f"{where}: no tables may be made in schema {shown(place.name)}; GRANT CREATE ON SCHEMA allows it"
         )
         raise DatabaseError("database.denied", text)
     if place.version and connection.execute(_TABLE_RIGHTS).fetchone() != (True,):
-        text = (
-            f"{where}: its tables may not be read and written; GRANT SELECT, INSERT, UPDATE on them lets one"
-        )
+        text = f"{where}: its tables may not be read and written; GRANT SELECT, INSERT, UPDATE allows it"
         raise DatabaseError("database.denied", text)
