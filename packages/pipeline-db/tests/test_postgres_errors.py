@@ -40,6 +40,7 @@ def raised(code):
         ("57P01", "database.lost", f"the server ended the connection; {LATER} (said)", True),
         ("57P02", "database.lost", f"the server ended the connection; {LATER} (said)", True),
         ("57P03", "database.lost", f"the server ended the connection; {LATER} (said)", True),
+        ("25P03", "database.lost", f"the server ended the transaction; {LATER} (said)", True),
         ("08006", "database.lost", f"the connection was lost; {LATER} (said)", True),
         ("40P01", "database.conflict", f"another transaction was in the way; {LATER} (said)", True),
         ("40001", "database.conflict", f"another transaction was in the way; {LATER} (said)", True),

@@ -5,7 +5,8 @@ import pickle
 
 import pytest
 
-from pipeline_db import DatabaseUrl, PeeweeStore, is_url
+from pipeline_db import DatabaseUrl, PeeweeStore
+from pipeline_db.url import is_url
 
 SECRET = "s3cr:t%40!"
 WITH = f"postgresql://me:{SECRET}@db.example:5433/name?sslmode=require"

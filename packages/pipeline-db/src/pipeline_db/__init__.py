@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from .errors import CorruptError, DatabaseError
 from .models import ProcessedRecord, ProcessingBatch
 from .store import BUSY_TIMEOUT, PeeweeStore
-from .url import DatabaseUrl, is_url
+from .url import DatabaseUrl
 
 if TYPE_CHECKING:
     from .diagnosis import examine_database
@@ -19,7 +19,6 @@ __all__ = [
     "ProcessedRecord",
     "ProcessingBatch",
     "examine_database",
-    "is_url",
 ]
 
 

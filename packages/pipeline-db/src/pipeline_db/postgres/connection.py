@@ -20,8 +20,13 @@ from .errors import reported
 from .inserting import COPY
 
 _SHORTEST = 2  # seconds: libpq takes no less for a time in which to connect
-# A network that takes up a connection's packets and answers none is noticed in a minute, not in hours.
-_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+# A network that takes packets and answers none is noticed in minutes, not in hours.
+_ALIVE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 300_000,  # milliseconds; also for a server that reads nothing for so long
+}
 # So does the server notice that we are gone, and lets go of our lock.
 _ALIVE_THERE = (
     "SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; "

@@ -15,6 +15,7 @@ _LATER = "run the same command again"
 _CODES: dict[str, tuple[str, str, bool]] = {
     "08": ("database.lost", f"the connection was lost; {_LATER}", True),
     "57P": ("database.lost", f"the server ended the connection; {_LATER}", True),
+    "25P": ("database.lost", f"the server ended the transaction; {_LATER}", True),
     "57014": ("database.cancelled", "the server cancelled the statement", True),
     "40": ("database.conflict", f"another transaction was in the way; {_LATER}", True),
     "53300": ("database.unavailable", "the server has too many connections; try again later", True),
