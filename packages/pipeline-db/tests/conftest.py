@@ -85,7 +85,7 @@ def peewee_database(store: PeeweeStore) -> peewee.Database:
         return peewee.SqliteDatabase(str(store.path))
     if hasattr(peewee, "Psycopg3Adapter"):
         return peewee.PostgresqlDatabase(store.place.with_password, prefer_psycopg3=True)
-    from playhouse.postgres_ext import Psycopg3Database
+    from playhouse.psycopg3_ext import Psycopg3Database  # before Peewee 4
 
     return Psycopg3Database(store.place.with_password)
 
