@@ -107,7 +107,9 @@ def coverage(session: nox.Session) -> None:
 def minimums(session: nox.Session) -> None:
     """Test all packages on the lowest versions that their metadata allow."""
     session.install("uv")  # pip cannot resolve downwards
-    session.run("uv", "pip", "install", "--resolution", "lowest-direct", *PATHS)
+    extras = {"./packages/pipeline-db": "[postgres]"}
+    paths = [f"{path}{extras.get(path, '')}" for path in PATHS]
+    session.run("uv", "pip", "install", "--resolution", "lowest-direct", *paths)
     session.install(*TOOLS["test"])
     # Old releases warn of what a newer Python or neighbour has deprecated since.
     session.run("pytest", "-W", "default", *(f"{path}/tests" for path in PATHS), *session.posargs)

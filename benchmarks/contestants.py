@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from environments import OURS, SQLITE
+import postgres
+from environments import OURS, OURS_POSTGRES, PSQL, SQLITE
 from sizes import Pace
 
 PEERS = Path(__file__).parent / "peers"
@@ -12,7 +13,7 @@ PEERS = Path(__file__).parent / "peers"
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Where a contestant leaves its rows: a database in its working folder, and what counts them."""
+    """Where a contestant leaves its rows, a file in its working folder or a server, and what counts them."""
 
     database: str
     count: str
@@ -105,6 +106,22 @@ PREFECT_PEEWEE = Contestant(
     },
 )
 
+OURS_ON_POSTGRES = Contestant(
+    "pipeline run-all into PostgreSQL",
+    OURS_POSTGRES,
+    OURS_LOCAL.command,
+    Rows(postgres.DATABASE, OURS_ROWS.count),
+    "As into SQLite, but into a server of its own with the settings it comes with.",
+)
+PSQL_COPY = Contestant(
+    r"psql \copy",
+    PSQL,
+    script("psql_copy.sh"),
+    Rows(postgres.DATABASE, "SELECT count(*) FROM processed_records"),
+    "Rows as they are in our table, made before and not timed, into a table with the same primary key; no "
+    "file is split, and there is no document, hash or batch, and no check of what was read.",
+)
+
 PLAIN = "it brings no loader, so its jobs are written by hand on `json` and `sqlite3.executemany`"
 PLAIN_ROWS = Rows("plain.db", "SELECT count(*) FROM records")
 KEDRO = Contestant(
@@ -143,6 +160,8 @@ BY_LINES = (
     DAGSTER,
     METAFLOW,
 )
+
+ON_POSTGRES = (OURS_ON_POSTGRES, PSQL_COPY)
 
 SILENT = Contestant("pipeline run-all --no-progress", OURS, (*OURS_LOCAL.command, "--no-progress"), OURS_ROWS)
 HELP = Contestant("pipeline --help", OURS, ("pipeline", "--help"))

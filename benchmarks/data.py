@@ -42,6 +42,11 @@ def lines_name(count: int) -> str:
     return f"{count:,} lines"
 
 
+def rows_name(count: int) -> str:
+    """Return the name of the data that are the rows of so many lines, as COPY reads them."""
+    return f"{count:,} rows"
+
+
 def long_lines_name(count: int) -> str:
     """Return the name of the data that are a file of so many very long lines."""
     return f"{count:,} lines of {LONG_LINE // 10**6} MB"
@@ -67,6 +72,15 @@ class Library:
         """Return a file of lines of text."""
         path = self._kept(f"lines-{count}.txt", lambda path: _write(path, islice(_lines(), count)))
         return Data(lines_name(count), path, count)
+
+    def rows(self, count: int) -> Data:
+        """Return a file of the rows that lines of text become: batch, line number and line, for COPY."""
+        rows = (
+            f"1\t{number}\t{line.replace('\\', '\\\\')}"
+            for number, line in enumerate(islice(_lines(), count), 1)
+        )
+        path = self._kept(f"rows-{count}.tsv", lambda path: _write(path, rows))
+        return Data(rows_name(count), path, count)
 
     def long_lines(self, count: int) -> Data:
         """Return a file of lines of four megabytes."""

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import postgres
+
 OURS = "ours"
+OURS_POSTGRES = "ours, with psycopg"  # which Peewee imports where it is installed, so not in the other
 ROOT = Path(__file__).parents[1]
 SQLITE = "sqlite3"  # a program of the system, with no environment
+PSQL = "psql"  # a program that comes with the server
 
 # What a peer's own documentation asks for, held to a major version. The first of each is the peer itself.
 REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
@@ -25,6 +29,7 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "kedro": ("kedro>=1,<2",),
     "dagster": ("dagster>=1.12,<2",),
     "metaflow": ("metaflow>=2.15,<3",),
+    OURS_POSTGRES: ("psycopg[binary]>=3.2.2,<4",),
 }
 
 # Of our environment: what is worth knowing.
@@ -81,8 +86,10 @@ class Environments:
         """Make an environment, and return `name version` of what was asked for."""
         if name == SQLITE:
             return sqlite_version()
+        if name == PSQL:
+            return postgres.version()
         # By path and in one command: the public index has a stranger's package under one of our names.
-        packages = sorted((ROOT / "packages").iterdir()) if name == OURS else []
+        packages = sorted((ROOT / "packages").iterdir()) if name in {OURS, OURS_POSTGRES} else []
         wanted = [*map(str, packages), *REQUIREMENTS.get(name, ())]
         uv("venv", "--quiet", "--clear", "--python", sys.executable, str(self.folder / name))
         # Ours are built anew: their sources change more often than what uv takes for a sign of it.

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import postgres
 from contestants import Contestant
 from data import Data
 from environments import Environments
@@ -71,11 +72,13 @@ class Measuring:
     def run(self, case: Case) -> Run:
         """Run a case once, in a folder of its own that is gone afterwards."""
         os.sync()  # nobody waits for what the one before has left to be written
+        if on_postgres(case):
+            postgres.emptied(self.settings)
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             work = Path(name) / "work"
             work.mkdir()
             seconds, peak = self._launch(case, work)
-            check_rows(case, work)
+            check_rows(case, work, self.settings)
             printed = Path(name, "output").read_text(encoding="utf-8", errors="replace")
             by_its_clock = json.loads(printed)["seconds"] if printed.startswith('{"seconds": ') else None
             return Run(seconds, peak, by_its_clock)
@@ -131,7 +134,12 @@ def started(command: list[str], work: Path, variables: Mapping[str, str]) -> str
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def check_rows(case: Case, work: Path) -> None:
+def on_postgres(case: Case) -> bool:
+    """Return whether the rows of a case are on a PostgreSQL server."""
+    return case.contestant.rows is not None and case.contestant.rows.database == postgres.DATABASE
+
+
+def check_rows(case: Case, work: Path, settings: Mapping[str, str]) -> None:
     """Count the rows that a run left.
 
     Raises:
@@ -140,11 +148,14 @@ def check_rows(case: Case, work: Path) -> None:
     rows = case.contestant.rows
     if not rows:
         return
-    path = work / rows.database
-    if not path.exists():
-        raise BenchError(f"{case.contestant.name}, {case.data.name}: made no {rows.database}")
-    with closing(sqlite3.connect(path)) as database:
-        ((found,),) = database.execute(rows.count)
+    if on_postgres(case):
+        found = postgres.counted(settings, rows.count)
+    else:
+        path = work / rows.database
+        if not path.exists():
+            raise BenchError(f"{case.contestant.name}, {case.data.name}: made no {rows.database}")
+        with closing(sqlite3.connect(path)) as database:
+            ((found,),) = database.execute(rows.count)
     if found != case.data.rows:
         where = f"{case.contestant.name}, {case.data.name}"
         raise BenchError(f"{where}: {found:,} rows in {rows.database}, not {case.data.rows:,}")

@@ -20,15 +20,21 @@ THREE_TASKS = "three tasks by hand"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All cases: those that need a Prefect server, and the others."""
+    """All cases: those that need a Prefect or a PostgreSQL server, and the others."""
 
     alone: list[Case]
     on_server: list[Case]
+    on_postgres: list[Case]
 
     @property
     def environments(self) -> list[str]:
         """The names of the environments that are needed, in order."""
-        return list(dict.fromkeys(case.contestant.environment for case in [*self.alone, *self.on_server]))
+        return list(dict.fromkeys(case.contestant.environment for case in self.every))
+
+    @property
+    def every(self) -> list[Case]:
+        """All of them."""
+        return [*self.alone, *self.on_server, *self.on_postgres]
 
 
 def plan(sizes: Sizes, library: Library, journal: tuple[str, str]) -> Plan:
@@ -56,6 +62,10 @@ def plan(sizes: Sizes, library: Library, journal: tuple[str, str]) -> Plan:
     return Plan(
         [*alone, *by_lines(sizes, library)],
         [Case(contestant, small, sizes.runs) for contestant in on_server],
+        [
+            Case(contestants.OURS_ON_POSTGRES, library.lines(sizes.imported), sizes.runs),
+            Case(contestants.PSQL_COPY, library.rows(sizes.imported), sizes.runs),
+        ],
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from contestants import BY_LINES, Contestant
+from contestants import BY_LINES, ON_POSTGRES, Contestant
 from data import LINE, lines_name
 from measured import Measure, Measured, figure, megabytes, whole
 from sizes import FULL, Sizes
@@ -55,7 +55,7 @@ def report(measured: Measured, sizes: Sizes, plots: str) -> str:
         by_lines(measured, sizes, megabytes, in_megabytes),
         f"![Peak memory against the number of lines, one curve a contestant]({plots}/memory.svg)",
         "## What each of them does",
-        "\n".join(f"- **{one.name}**: {one.does}" for one in taking_part(measured)),
+        "\n".join(f"- **{one.name}**: {one.does}" for one in [*taking_part(measured), *ON_POSTGRES]),
         "Each is a script that can be run alone, in [benchmarks/peers](benchmarks/peers).",
         "## Machine and versions",
         facts(measured),

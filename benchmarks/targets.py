@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import contestants
-from data import files_name, lines_name, long_lines_name
+from data import files_name, lines_name, long_lines_name, rows_name
 from measured import Figure, Measure, Measured, figure, inside, megabytes, whole
 from plan import BARE_DICT, BARE_FILES, NOTHING, SMALL, THREE_TASKS
 from sizes import Sizes
@@ -104,6 +104,15 @@ def loading(sizes: Sizes) -> list[Target]:
         Target(f"`run-all`, {inserted}", inserted, OURS, contestants.SQLITE_UTILS.name, 0.25, 0.15),
         Target(f"`run-all`, {small}", small, OURS, contestants.LUIGI.name, 0.7, 0.45),
         Target(f"`run-all` with progress, {imported}", imported, OURS, silent, 1.02, 1),
+        Target(
+            f"`run-all` into PostgreSQL, {imported}",
+            imported,
+            contestants.OURS_ON_POSTGRES.name,
+            contestants.PSQL_COPY.name,
+            2.5,
+            1.6,
+            other_data=rows_name(sizes.imported),
+        ),
     ]
 
 

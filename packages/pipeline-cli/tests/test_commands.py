@@ -34,6 +34,7 @@ Options:
                                   Set logging level. Use 'OFF' to disable.
   --output-dir PATH               Output directory for processed files.
   --db-path PATH                  Path to SQLite database.
+  --db-url URL                    URL of a PostgreSQL database.
   --engine [auto|local|prefect]   What runs the jobs: Prefect or this process.
                                   Auto is Prefect where an API is configured.
   --pipeline REF                  Pipeline to use, as package.module:attribute

@@ -7,12 +7,16 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import peewee
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pipeline_db.testing import store
+from pipeline_db import PeeweeStore, ProcessingBatch
+from pipeline_db.testing import postgres_server, postgres_store, postgres_url
+from pipeline_db.testing import store as sqlite_store
 
-__all__ = ["store"]
+__all__ = ["postgres_server", "postgres_store", "postgres_url", "sqlite_store"]
 
 # A slow machine is no fault in the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,15 +27,83 @@ NOBODY = 65534
 type Asked = Callable[..., list[tuple[object, ...]]]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is about batches, in `test_store*.py`, on each database; the rest is of one or neither."""
+    if "store" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2].startswith(
+        "test_store"
+    ):
+        metafunc.parametrize("kind", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database that a test runs on."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, kind: str) -> PeeweeStore:
+    """A store in a new database of the test's own."""
+    return request.getfixturevalue(f"{kind}_store")
+
+
 @pytest.fixture(scope="session")
 def ask() -> Asked:
-    """Run a statement on a database file, past everything of ours, and return the rows."""
+    """Run a statement in a file or on the database of a store, past all of ours, and return the rows."""
 
-    def asked(path: Path, statement: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(path)) as connection, connection:
+    def asked(place: PeeweeStore | Path, statement: str) -> list[tuple[object, ...]]:
+        if isinstance(place, PeeweeStore) and place.path is None:
+            with psycopg.connect(place.place.with_password, autocommit=True) as server:
+                cursor = server.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+        with closing(sqlite3.connect(getattr(place, "path", place))) as connection, connection:
             return connection.execute(statement).fetchall()
 
     return asked
+
+
+@pytest.fixture(scope="session")
+def batch_of() -> Callable[[PeeweeStore, int], ProcessingBatch]:
+    """Return a batch as Peewee reads it."""
+
+    def found(store: PeeweeStore, batch_id: int) -> ProcessingBatch:
+        database = peewee_database(store)
+        with database.connection_context():
+            return ProcessingBatch.select().where(ProcessingBatch.id == batch_id).get(database)
+
+    return found
+
+
+@pytest.fixture(scope="session")
+def peewee_of() -> Callable[[PeeweeStore], peewee.Database]:
+    """Return the database of a store as one of Peewee's."""
+    return peewee_database
+
+
+def peewee_database(store: PeeweeStore) -> peewee.Database:
+    if store.path is not None:
+        return peewee.SqliteDatabase(str(store.path))
+    if hasattr(peewee, "Psycopg3Adapter"):
+        return peewee.PostgresqlDatabase(store.place.with_password, prefer_psycopg3=True)
+    from playhouse.psycopg3_ext import Psycopg3Database  # before Peewee 4
+
+    return Psycopg3Database(store.place.with_password)
+
+
+@pytest.fixture(scope="session")
+def kept(files: Callable[[Path], dict[str, bytes]], ask: Asked) -> Callable[[PeeweeStore], object]:
+    """Return all that a database holds, down to which transaction wrote it: equal if nothing was changed."""
+
+    def found(store: PeeweeStore) -> object:
+        if store.path is not None:
+            return files(store.path.parent)
+        tables = ask(
+            store, "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+        )
+        ours = [name for (name,) in tables if name in {"processing_batches", "processed_records"}]
+        return sorted(tables), [ask(store, f"SELECT ctid, xmin, * FROM {name}") for name in sorted(ours)]
+
+    return found
 
 
 @pytest.fixture(scope="session")

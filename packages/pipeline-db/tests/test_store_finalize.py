@@ -3,9 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from peewee import SqliteDatabase
 
-from pipeline_db import ProcessingBatch
 from pipeline_jobs import BatchError, Finalized, OnDuplicate, Record, Source
 
 A, B = Source("file:///a", "a"), Source("file:///b", "b")
@@ -13,36 +11,29 @@ ONE = [[Record(1, "x"), Record(3, "y")]]
 SKIP = OnDuplicate.SKIP
 
 
-def batch(store, batch_id):
-    """Return a batch as Peewee reads it."""
-    database = SqliteDatabase(str(store.path))
-    with database.connection_context():
-        return ProcessingBatch.select().where(ProcessingBatch.id == batch_id).get(database)
-
-
-def test_finalizing_twice_changes_nothing(store, files):
+def test_finalizing_twice_changes_nothing(store, kept):
     store.load(A, ONE, SKIP)
     assert Finalized(1, 2) == store.finalize(1)
-    before = files(store.path.parent)
+    before = kept(store)
 
     assert Finalized(1, 2, already=True) == store.finalize(1)
-    assert before == files(store.path.parent)
+    assert before == kept(store)
 
 
 @pytest.mark.parametrize("batch_id", [0, -1, 2, 2**63 - 1])
-def test_an_unknown_batch_raises(store, files, batch_id):
+def test_an_unknown_batch_raises(store, kept, batch_id):
     store.load(A, ONE, SKIP)
-    before = files(store.path.parent)
+    before = kept(store)
 
     with pytest.raises(BatchError) as caught:
         store.finalize(batch_id)
 
-    assert ("batch.not_found", f"no batch with id {batch_id} in {store.path}", batch_id) == (
+    assert ("batch.not_found", f"no batch with id {batch_id} in {store.place}", batch_id) == (
         caught.value.code,
         str(caught.value),
         caught.value.batch_id,
     )
-    assert before == files(store.path.parent)
+    assert before == kept(store)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +43,10 @@ def test_an_unknown_batch_raises(store, files, batch_id):
         ("INSERT INTO processed_records VALUES (1, 2, 'z')", 3),
     ],
 )
-def test_a_batch_that_does_not_add_up_is_not_finalized(store, ask, statement, count):
+def test_a_batch_that_does_not_add_up_is_not_finalized(store, ask, statement, count, batch_of):
     store.load(A, ONE, SKIP)
     store.load(B, ONE, SKIP)
-    ask(store.path, statement)
+    ask(store, statement)
 
     with pytest.raises(BatchError) as caught:
         store.finalize(1)
@@ -66,18 +57,18 @@ def test_a_batch_that_does_not_add_up_is_not_finalized(store, ask, statement, co
         str(caught.value),
         caught.value.batch_id,
     )
-    assert "loaded" == batch(store, 1).status
+    assert "loaded" == batch_of(store, 1).status
     assert Finalized(2, 2) == store.finalize(2)
 
 
-def test_times_are_those_of_the_calls_in_utc(store):
+def test_times_are_those_of_the_calls_in_utc(store, batch_of):
     before = datetime.now(UTC)
     store.load(A, ONE, SKIP)
     between = datetime.now(UTC)
     store.finalize(1)
     after = datetime.now(UTC)
 
-    kept = batch(store, 1)
+    batch = batch_of(store, 1)
 
-    assert before <= kept.created_at <= between <= kept.finalized_at <= after
-    assert [UTC, UTC] == [kept.created_at.tzinfo, kept.finalized_at.tzinfo]
+    assert before <= batch.created_at <= between <= batch.finalized_at <= after
+    assert [UTC, UTC] == [batch.created_at.tzinfo, batch.finalized_at.tzinfo]

@@ -8,7 +8,7 @@ import pytest
 from pipeline_jobs import OnDuplicate
 from pipeline_orchestration import EngineName, LogLevel, PipelineConfig, UsageError
 
-ALL = "output_dir, db_path, log_level, engine, pipeline, on_duplicate, encoding, busy_timeout"
+ALL = "output_dir, db_path, db_url, log_level, engine, pipeline, on_duplicate, encoding, busy_timeout"
 ALL += ", max_record_bytes"
 
 
@@ -16,6 +16,7 @@ def test_defaults(folder):
     assert {
         "output_dir": folder / "data/output",
         "db_path": folder / "data/pipeline.db",
+        "db_url": None,
         "log_level": LogLevel.INFO,
         "engine": EngineName.AUTO,
         "pipeline": "pipeline_orchestration.text:pipeline",

@@ -125,6 +125,7 @@ def test_parameters_hold_addresses_and_settings_only(runner, folder, seen):
         "stop_after": "A",
         "output_dir": uri("out"),
         "db_path": uri("p.db"),
+        "db_url": None,
         "on_duplicate": "skip",
         "encoding": "utf-8",
         "busy_timeout": 2.0,

@@ -26,6 +26,7 @@ from .report import as_json, as_text
 )
 @click.option("--output-dir", type=click.Path(), help="Output directory for processed files.")
 @click.option("--db-path", type=click.Path(), help="Path to SQLite database.")
+@click.option("--db-url", metavar="URL", help="URL of a PostgreSQL database.")
 @click.option(
     "--engine",
     type=click.Choice([engine.value for engine in EngineName]),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline_orchestration import PipelineRunner  # 30 ms to import
 
 _FOR_GOOD = ("input.", "batch.", "usage.")  # refused again, however often it is run
-_GLOBAL = ("log_level", "output_dir", "db_path", "engine", "pipeline")
+_GLOBAL = ("log_level", "output_dir", "db_path", "db_url", "engine", "pipeline")
 
 
 def continue_with(
@@ -35,7 +35,10 @@ def continue_with(
     start_from, target = (result.last.job, result.jobs[-2].output) if ran else (given["start_from"], value)
     if not isinstance(target, str | int | Path | Url):
         return None
-    words = ["pipeline", *_options({name: given.get(name) for name in _GLOBAL}), "run"]
+    known = {name: given.get(name) for name in _GLOBAL}
+    if known["db_url"]:
+        known["db_url"] = runner.config.db_url  # as text without the password
+    words = ["pipeline", *_options(known), "run"]
     rest = {name: value for name, value in given.items() if name not in _GLOBAL}
     words += _options(rest | {"start_from": start_from})
     words += ["--", str(target)] if str(target).startswith("-") else [str(target)]

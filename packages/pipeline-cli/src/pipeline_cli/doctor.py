@@ -15,7 +15,7 @@ from pipeline_jobs import Finding, shown
 from pipeline_orchestration import diagnose
 
 _PACKAGES = ("pipeline-cli", "pipeline-orchestration", "pipeline-db", "pipeline-jobs")
-_LIBRARIES = ("click", "rich", "peewee", "msgspec", "pydantic", "tenacity")
+_LIBRARIES = ("click", "rich", "peewee", "psycopg", "msgspec", "pydantic", "tenacity")
 # Data that is lost; what no run can do without; what an option of a run gets around.
 _WORST_FIRST = ("corrupt", "database", "output", "orchestration", "usage")
 _UNBROKEN = 10_000  # columns: a program, or a person with grep, wants a finding on its line

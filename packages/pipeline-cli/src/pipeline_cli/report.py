@@ -15,6 +15,8 @@ from .continuing import continue_with
 if TYPE_CHECKING:
     from pipeline_orchestration import PipelineRunner  # 30 ms to import
 
+_LEFT_OUT = "Its --db-url is without the password: PGPASSWORD, ~/.pgpass or PIPELINE_DB_URL may give that."
+
 type Given = Mapping[str, object]
 
 
@@ -32,6 +34,8 @@ def as_text(
             click.echo(f"Error: {where}: {shown(result.error or '')} [{result.code}]", err=True)
             if command := continue_with(runner, result, given, value):
                 click.echo(f"To continue: {command}", err=True)
+                if given.get("db_url") and runner.config.db_url and runner.config.db_url.has_password:
+                    click.echo(_LEFT_OUT, err=True)
 
 
 def _print_jobs(result: RunResult) -> None:

@@ -1,10 +1,11 @@
-"""Batches of records kept in SQLite through Peewee: whole or not at all, and once."""
+"""Batches of records kept in SQLite or PostgreSQL through Peewee: whole or not at all, and once."""
 
 from typing import TYPE_CHECKING
 
 from .errors import CorruptError, DatabaseError
 from .models import ProcessedRecord, ProcessingBatch
 from .store import BUSY_TIMEOUT, PeeweeStore
+from .url import DatabaseUrl
 
 if TYPE_CHECKING:
     from .diagnosis import examine_database
@@ -13,6 +14,7 @@ __all__ = [
     "BUSY_TIMEOUT",
     "CorruptError",
     "DatabaseError",
+    "DatabaseUrl",
     "PeeweeStore",
     "ProcessedRecord",
     "ProcessingBatch",

@@ -9,13 +9,14 @@ from peewee import SQL, fn
 
 from pipeline_jobs import Finding, shown
 
-from .errors import DRIVER, CorruptError, DatabaseError, reported
+from .describing import NEWEST, batches_found, version_found
+from .errors import CorruptError, DatabaseError
 from .models import ProcessingBatch
 from .schema import STEPS, taken
-from .statements import FINALIZED, LOADED
+from .sqlite_errors import DRIVER, reported
+from .statements import LOADED
 
 _PATIENCE = 2.0  # seconds to wait for a writer: a person waits too
-_NEWEST = 3
 _VERSIONS = slice(18, 20)  # bytes of SQLite's header: both are 2 in WAL mode
 
 
@@ -72,20 +73,10 @@ def _found(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
             return
         version = 0
     else:
-        yield Finding("schema", _schema(version))
+        yield Finding("schema", version_found(version, len(STEPS)))
     yield _integrity(connection, path)
     if version:
         yield _batches(connection)
-
-
-def _schema(version: int) -> str:
-    match version:
-        case 0:
-            return "none yet, the first load makes it"
-        case current if current == len(STEPS):
-            return f"version {version}, that of this release"
-        case _:
-            return f"version {version}, the next load makes it {len(STEPS)}"
 
 
 def _integrity(connection: sqlite3.Connection, path: Path) -> Finding:
@@ -107,15 +98,10 @@ def _integrity(connection: sqlite3.Connection, path: Path) -> Finding:
 def _batches(connection: sqlite3.Connection) -> Finding:
     status, batch_id = ProcessingBatch.status, ProcessingBatch.id
     counts = ProcessingBatch.select(status, fn.COUNT(SQL("*"))).group_by(status)
-    newest = ProcessingBatch.select(batch_id).where(status == LOADED).order_by(batch_id.desc()).limit(_NEWEST)
+    newest = ProcessingBatch.select(batch_id).where(status == LOADED).order_by(batch_id.desc()).limit(NEWEST)
     by_status = dict(connection.execute(*counts.sql()).fetchall())
-    ids = [str(found) for (found,) in connection.execute(*newest.sql())]
-    done, left = by_status.get(FINALIZED, 0), by_status.get(LOADED, 0)
-    if not left:
-        return Finding("batches", f"{done:,} finalized, none unfinished")
-    listed = ", ".join(ids) + (", …" if left > len(ids) else "")
-    hint = f"the command that loaded one goes on, or: pipeline run {ids[0]} --start-from C"
-    return Finding("batches", f"{done:,} finalized, {left:,} unfinished: {listed}", hint=hint)
+    ids = [found for (found,) in connection.execute(*newest.sql())]
+    return batches_found(by_status, ids)
 
 
 def _left_half_done() -> Finding:

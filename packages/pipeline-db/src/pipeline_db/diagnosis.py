@@ -7,20 +7,42 @@ from pipeline_jobs import Finding
 
 from .contents import examine_contents, in_wal
 from .durability import WAL, file_system, journal, local, mended
-from .errors import DRIVER, DatabaseError
+from .errors import DatabaseError
 from .sqlite import exists, writable
+from .sqlite_errors import DRIVER
+from .store import missing_driver
+from .url import DatabaseUrl, is_url
 
 _VERSION: tuple[int, ...] = DRIVER.sqlite_version_info
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def examine_database(path: Path | str) -> list[Finding]:
-    """Tell what SQLite there is, how it keeps the database at `path` durable, and whether that one is sound.
+def examine_database(place: Path | str | DatabaseUrl) -> list[Finding]:
+    """Tell what there is to keep a database with, how durable that is, and whether what is there is sound.
 
-    Not to be called while this process has the database open: that it is opened and closed here drops the
-    locks of the process.
+    Of a SQLite file, not to be called while this process has it open: that it is opened and closed here drops
+    the locks of the process.
+
+    Args:
+        place: a file, or the URL of a PostgreSQL database.
+
+    Raises:
+        ValueError: it is a URL, but no right one.
     """
-    path = Path(path).absolute()
+    if isinstance(place, str) and is_url(place):
+        place = DatabaseUrl(place)
+    return _server(place) if isinstance(place, DatabaseUrl) else _examine_file(Path(place).absolute())
+
+
+def _server(url: DatabaseUrl) -> list[Finding]:
+    if error := missing_driver(url):
+        return [Finding("database", str(url), error)]
+    from .postgres.diagnosis import examine_server  # noqa: PLC0415  # psycopg takes 0.2 s to import
+
+    return examine_server(url)
+
+
+def _examine_file(path: Path) -> list[Finding]:
     text = "without the WAL-reset fault" if mended(_VERSION) else "with the WAL-reset fault: WAL is not used"
     findings = [Finding("SQLite", f"{DRIVER.sqlite_version}, {text}")]
     try:

@@ -7,15 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from peewee import SqliteDatabase
 
 from pipeline_jobs import make_folder, shown
 
 from .durability import journal
-from .errors import DatabaseError, reported
+from .errors import DatabaseError
+from .inserting import Insertion
 from .schema import migrate, taken
+from .sqlite_errors import reported
+from .statements import BEGIN_BATCH
 
 _SLICE = 0.25  # seconds that SQLite waits for a lock at a time: while it does, no signal gets through
 _HEADER = 100  # bytes at the start of every SQLite database
@@ -62,7 +65,7 @@ class Connection:
         with reported(self.path, self.busy_timeout):
             yield
 
-    def execute(self, statement: str, **values: object) -> sqlite3.Cursor:
+    def execute(self, statement: str, /, **values: object) -> sqlite3.Cursor:
         """Execute one of the `statements` with the values it names.
 
         Raises:
@@ -70,6 +73,25 @@ class Connection:
         """
         with self.reported():
             return self.driver.execute(statement, values)
+
+    def row(self, statement: str, /, **values: object) -> tuple[Any, ...] | None:
+        """Return the first row of one of the `statements`."""
+        found: tuple[Any, ...] | None = self.execute(statement, **values).fetchone()
+        return found
+
+    def begin_batch(self, **values: object) -> int:
+        """Insert the row of a batch, and return its id."""
+        inserted = self.execute(BEGIN_BATCH, **values).lastrowid
+        assert inserted is not None  # noqa: S101  # as after every insert
+        return inserted
+
+    def insert(self, prepared: Insertion) -> None:
+        """Insert a chunk of records."""
+        with self.reported():
+            prepared(self.driver)
+
+    def proven_by(self, statement: str, /, **values: object) -> None:
+        """Take no note: here, whether a commit was done is always known."""
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -53,3 +53,19 @@ COUNT_RECORDS = _sql(ProcessedRecord.select(fn.COUNT(SQL("*"))).where(ProcessedR
 FINALIZE_BATCH = _sql(
     ProcessingBatch.update(_given("status", "finalized_at")).where(ProcessingBatch.id == SQL(":id"))
 )
+
+LOADED_BATCH = _sql(
+    ProcessingBatch.select(ProcessingBatch.id).where(
+        ProcessingBatch.id == SQL(":id"),
+        ProcessingBatch.source == SQL(":source"),
+        ProcessingBatch.created_at == SQL(":created_at"),
+    )
+)
+"""Find a batch that one load, and no other, has made."""
+
+FINALIZED_BATCH = _sql(
+    ProcessingBatch.select(ProcessingBatch.id).where(
+        ProcessingBatch.id == SQL(":id"), ProcessingBatch.finalized_at == SQL(":finalized_at")
+    )
+)
+"""Find a batch that was finalized at one moment."""

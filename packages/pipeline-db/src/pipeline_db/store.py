@@ -1,7 +1,9 @@
 """Batches in a database: what jobs ask of a `BatchStore`, through Peewee."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,47 +16,61 @@ from pipeline_jobs import (
     Record,
     RecordsDigest,
     Source,
-    begun,
     mapped_ahead,
     shown,
 )
 
-from .inserting import Insertion, insertion
+from .database import Database, NothingThereError, Prepared, Transaction
+from .errors import DatabaseError
 from .models import ProcessingBatch
-from .sqlite import Connection, check, create, exists
+from .sqlite_file import SqliteFile
 from .statements import (
-    BEGIN_BATCH,
     COMPLETE_BATCH,
     COUNT_RECORDS,
     EARLIER_BATCH,
     FINALIZE_BATCH,
     FINALIZED,
+    FINALIZED_BATCH,
     FIND_BATCH,
     LOADED,
+    LOADED_BATCH,
 )
+from .url import DatabaseUrl, is_url
 
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process's lock, unless told otherwise."""
 
 
 class PeeweeStore:
-    """Keeps batches in a SQLite file, each loaded in one transaction.
+    """Keeps batches in a SQLite file or on a PostgreSQL server, each loaded in one transaction.
 
     A connection is opened and closed for each call, in the thread that calls, so a store can be shared by
     threads and sent to other processes.
 
     Args:
-        path: the file, made when the first batch is loaded.
+        place: a file, made when the first batch is loaded, or the URL of a PostgreSQL database.
         busy_timeout: seconds to wait for another process's lock, in all.
         run_id: what is noted on batches as the run that loaded them.
+
+    Raises:
+        ValueError: it is a URL, but no right one.
+        DatabaseError: ``database.no_driver``: it is a URL, and psycopg is not installed.
     """
 
     def __init__(
-        self, path: Path | str, *, busy_timeout: float = BUSY_TIMEOUT, run_id: str | None = None
+        self,
+        place: Path | str | DatabaseUrl,
+        *,
+        busy_timeout: float = BUSY_TIMEOUT,
+        run_id: str | None = None,
     ) -> None:
-        self.path = Path(path).absolute()
+        if isinstance(place, str) and is_url(place):
+            place = DatabaseUrl(place)
+        self.place = place if isinstance(place, DatabaseUrl) else Path(place).absolute()
+        self.path = self.place if isinstance(self.place, Path) else None
         self.busy_timeout = busy_timeout
         self.run_id = run_id
+        self._database = _database(self.place)
 
     def check(self) -> None:
         """Make sure that the database can be used; nothing is created or changed.
@@ -62,7 +78,7 @@ class PeeweeStore:
         Raises:
             DatabaseError: it cannot be used, or is not one of ours.
         """
-        check(self.path, self.busy_timeout)
+        self._database.check(self.busy_timeout)
 
     def load(self, source: Source, chunks: Iterable[Sequence[Record]], on_duplicate: OnDuplicate) -> Loaded:
         """Load all chunks as one batch, as ``BatchStore.load`` says.
@@ -71,28 +87,49 @@ class PeeweeStore:
             BatchError: ``batch.duplicate``, when `on_duplicate` is ``error``.
             DatabaseError: the database cannot be used.
         """
+        chunks = iter(chunks)
         # What is one chunk is read to its end before anything is made: refused, it leaves no trace.
-        chunks = begun(iter(chunks), 2)
-        if not exists(self.path):
-            create(self.path)
-        with Connection(self.path, self.busy_timeout) as connection, connection.writing():
-            batch_id = _begin(connection, source, self.run_id)
-            digest = RecordsDigest()
+        head = list(islice(chunks, 2))
+        if len(head) < 2:  # noqa: PLR2004  # of the two that were asked for
+            return self._load_known(source, head, on_duplicate)
+        return self._load_unknown(source, _all(head, chunks), on_duplicate)
 
-            def prepared(chunk: Sequence[Record]) -> Insertion:
+    def _load_known(
+        self, source: Source, chunks: list[Sequence[Record]], on_duplicate: OnDuplicate
+    ) -> Loaded:
+        """Load one chunk or none; what is there already is found before anything is written."""
+        digest = RecordsDigest()
+        if chunks:
+            digest.update(chunks[0])
+        with self._writing(source.uri, make=True) as transaction:
+            if earlier := _earlier(transaction, source, digest, on_duplicate):
+                transaction.roll_back()
+                return _served(earlier, source, on_duplicate)
+            batch_id = _begin(transaction, source, self.run_id, digest)
+            if chunks:
+                transaction.insert(self._database.prepare(batch_id, chunks.pop()))
+        return Loaded(batch_id, digest.count)
+
+    def _load_unknown(
+        self, source: Source, chunks: Iterator[Sequence[Record]], on_duplicate: OnDuplicate
+    ) -> Loaded:
+        """Load what is too much to be held, and learn at its end whether it is there already."""
+        with self._writing(source.uri, make=True) as transaction:
+            digest = RecordsDigest()
+            batch_id = _begin(transaction, source, self.run_id)
+
+            def prepared(chunk: Sequence[Record]) -> Prepared:
                 digest.update(chunk)
-                return insertion(batch_id, chunk)
+                return self._database.prepare(batch_id, chunk)
 
             with mapped_ahead(prepared, chunks) as insertions:
-                for insert in insertions:
-                    with connection.reported():
-                        insert(connection.driver)
-                    del insert  # what it inserted, where a line is long, before the next one comes
-            earlier = _earlier(connection, source, digest.sha256)
-            if earlier and (earlier.status == LOADED or on_duplicate is not OnDuplicate.LOAD):
-                connection.roll_back()
+                for insertion in insertions:
+                    transaction.insert(insertion)
+                    del insertion  # what it inserted, where a line is long, before the next one comes
+            if earlier := _earlier(transaction, source, digest, on_duplicate):
+                transaction.roll_back()
                 return _served(earlier, source, on_duplicate)
-            connection.execute(
+            transaction.execute(
                 COMPLETE_BATCH, id=batch_id, records_sha256=digest.sha256, record_count=digest.count
             )
         return Loaded(batch_id, digest.count)
@@ -105,24 +142,61 @@ class PeeweeStore:
             DatabaseError: the database cannot be used.
         """
         missing = BatchError(
-            "batch.not_found", f"no batch with id {batch_id} in {shown(self.path)}", batch_id=batch_id
+            "batch.not_found", f"no batch with id {batch_id} in {self._database.where}", batch_id=batch_id
         )
-        if not exists(self.path):
-            raise missing
-        with Connection(self.path, self.busy_timeout) as connection, connection.writing():
-            batch = connection.execute(FIND_BATCH, id=batch_id).fetchone()
-            if batch is None:
-                raise missing
-            status, record_count = batch
-            if status == FINALIZED:
-                return Finalized(BatchId(batch_id), record_count, already=True)
-            (count,) = connection.execute(COUNT_RECORDS, id=batch_id).fetchone()
-            if count != record_count:
-                text = f"batch {batch_id} holds {count} records where {record_count} were loaded"
-                text += "; another program changed it, restore a backup"
-                raise BatchError("batch.count_mismatch", text, batch_id=batch_id)
-            connection.execute(FINALIZE_BATCH, id=batch_id, status=FINALIZED, finalized_at=_now())
-        return Finalized(BatchId(batch_id), count)
+        try:
+            with self._writing(f"batch {batch_id}", make=False) as transaction:
+                return _finalized(transaction, batch_id, missing)
+        except NothingThereError:
+            raise missing from None
+
+    def _writing(self, key: str, *, make: bool) -> AbstractContextManager[Transaction]:
+        return self._database.writing(key, self.busy_timeout, make=make)
+
+
+def _database(place: Path | DatabaseUrl) -> Database:
+    if isinstance(place, Path):
+        return SqliteFile(place)
+    if error := missing_driver(place):
+        raise error
+    from .postgres.server import PostgresServer  # noqa: PLC0415  # psycopg takes 0.2 s to import
+
+    return PostgresServer(place)
+
+
+def missing_driver(url: DatabaseUrl) -> DatabaseError | None:
+    """Return what to do where psycopg is not installed; None where it is."""
+    try:
+        import psycopg  # noqa: F401, PLC0415  # see above
+    except ImportError as error:  # of psycopg, or of libpq, without which it is of no use
+        text = f"{url}: PostgreSQL takes psycopg; pip install './packages/pipeline-db[postgres]'"
+        return DatabaseError("database.no_driver", f"{text} ({str(error).partition(chr(10))[0]})")
+    return None
+
+
+def _all(head: list[Sequence[Record]], rest: Iterator[Sequence[Record]]) -> Iterator[Sequence[Record]]:
+    """Yield what was taken and then the rest, letting go of each."""
+    while head:
+        yield head.pop(0)
+    yield from rest
+
+
+def _finalized(transaction: Transaction, batch_id: int, missing: BatchError) -> Finalized:
+    batch = transaction.row(FIND_BATCH, id=batch_id)
+    if batch is None:
+        raise missing
+    status, record_count = batch
+    if status == FINALIZED:
+        return Finalized(BatchId(batch_id), record_count, already=True)
+    (count,) = transaction.row(COUNT_RECORDS, id=batch_id) or (0,)
+    if count != record_count:
+        text = f"batch {batch_id} holds {count} records where {record_count} were loaded"
+        text += "; another program changed it, restore a backup"
+        raise BatchError("batch.count_mismatch", text, batch_id=batch_id)
+    now = _now()
+    transaction.execute(FINALIZE_BATCH, id=batch_id, status=FINALIZED, finalized_at=now)
+    transaction.proven_by(FINALIZED_BATCH, id=batch_id, finalized_at=now)
+    return Finalized(BatchId(batch_id), count)
 
 
 class _Earlier(NamedTuple):
@@ -133,28 +207,35 @@ class _Earlier(NamedTuple):
     record_count: int
 
 
-def _begin(connection: Connection, source: Source, run_id: str | None) -> BatchId:
-    """Insert the row of a batch whose records are not known yet."""
-    inserted = connection.execute(
-        BEGIN_BATCH,
+def _begin(
+    transaction: Transaction, source: Source, run_id: str | None, digest: RecordsDigest | None = None
+) -> BatchId:
+    """Insert the row of a batch; without a digest, its records are not known yet."""
+    now = _now()
+    batch_id = transaction.begin_batch(
         source=source.uri,
         source_name=source.name,
-        records_sha256="",
-        record_count=0,
+        records_sha256=digest.sha256 if digest else "",
+        record_count=digest.count if digest else 0,
         status=LOADED,
-        created_at=_now(),
+        created_at=now,
         run_id=run_id,
     )
-    assert inserted.lastrowid is not None  # noqa: S101  # as after every insert
-    return BatchId(inserted.lastrowid)
+    transaction.proven_by(LOADED_BATCH, id=batch_id, source=source.uri, created_at=now)
+    return BatchId(batch_id)
 
 
-def _earlier(connection: Connection, source: Source, records_sha256: str) -> _Earlier | None:
-    """Return the batch of the same records and source: an unfinished one first, then the newest."""
-    found = connection.execute(
-        EARLIER_BATCH, source=source.uri, records_sha256=records_sha256, finalized=FINALIZED
-    ).fetchone()
-    return _Earlier(*found) if found else None
+def _earlier(
+    transaction: Transaction, source: Source, digest: RecordsDigest, on_duplicate: OnDuplicate
+) -> _Earlier | None:
+    """Return the batch of the same records and source that makes a load needless, if there is one."""
+    found = transaction.row(
+        EARLIER_BATCH, source=source.uri, records_sha256=digest.sha256, finalized=FINALIZED
+    )
+    if not found:
+        return None
+    earlier = _Earlier(*found)
+    return earlier if earlier.status == LOADED or on_duplicate is not OnDuplicate.LOAD else None
 
 
 def _served(earlier: _Earlier, source: Source, on_duplicate: OnDuplicate) -> Loaded:

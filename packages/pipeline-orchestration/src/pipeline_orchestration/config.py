@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pipeline_jobs import (
     MAX_RECORD_BYTES,
@@ -30,6 +30,9 @@ from .errors import UsageError
 from .names import EngineName, LogLevel
 from .sources import TEXT_PIPELINE, gather
 
+if TYPE_CHECKING:
+    from pipeline_db import DatabaseUrl
+
 _LONGEST = 86_400  # seconds
 
 
@@ -38,7 +41,8 @@ class PipelineConfig:
     """The settings of a run, made once at the edge and passed down; paths become absolute.
 
     `load` takes each from an argument or option, from ``PIPELINE_<NAME>`` in the environment, or from
-    ``pipeline.toml`` or ``[tool.pipeline]`` in ``pyproject.toml`` of the current folder.
+    ``pipeline.toml`` or ``[tool.pipeline]`` in ``pyproject.toml`` of the current folder. A `db_url` counts
+    before `db_path`; of the two, `load` takes the one whose place counts more.
 
     Raises:
         ValueError: a value makes no sense.
@@ -46,6 +50,7 @@ class PipelineConfig:
 
     output_dir: Location = Path("data/output")
     db_path: Path = Path("data/pipeline.db")
+    db_url: "DatabaseUrl | None" = None
     log_level: LogLevel = LogLevel.INFO
     engine: EngineName = EngineName.AUTO
     pipeline: str = TEXT_PIPELINE
@@ -80,7 +85,8 @@ class PipelineConfig:
         """
         values: dict[str, Any] = {}
         faults: dict[str, UsageError] = {}
-        for name, given in gather(_PARSERS, arguments).items():
+        found = gather(_PARSERS, arguments)
+        for name, given in found.items():
             if name not in _PARSERS:
                 text = f"{shown(name)} ({given.place}): unknown setting; there are {', '.join(_PARSERS)}"
                 faults[name] = UsageError("usage.setting", text)
@@ -90,6 +96,9 @@ class PipelineConfig:
             except ValueError as error:
                 faults[name] = UsageError("usage.setting", f"{name} ({given.place}): {error}")
                 faults[name].__cause__ = error
+        if {"db_path", "db_url"} <= found.keys():
+            text = f"db_url ({found['db_url'].place}): db_path is given there too, and one of them is enough"
+            faults.setdefault("db_url", UsageError("usage.setting", text))
         return cls(**values), faults
 
 
@@ -119,6 +128,22 @@ def _folder(value: object) -> Location:
         return location(value)
     except PipelineError as error:
         raise ValueError(str(error)) from error
+
+
+def _file(value: object) -> Path:
+    # Of a password in it, a file would be named.
+    if isinstance(value, str) and value.startswith(("postgres://", "postgresql://")):
+        raise ValueError("it is a URL; give it as db_url, or --db-url")
+    return _path(value)
+
+
+def _url(value: object) -> "DatabaseUrl | None":
+    if value is None:
+        return None
+    from pipeline_db import DatabaseUrl  # noqa: PLC0415  # Peewee takes 0.05 s to import, and most name a file
+
+    # What is no text is not repeated either: it may hold a password.
+    return value if isinstance(value, DatabaseUrl) else DatabaseUrl.completed(str(value))
 
 
 def _choice[Choice: StrEnum](choices: type[Choice], value: object) -> Choice:
@@ -165,7 +190,8 @@ def _bytes(value: object) -> int:
 
 _PARSERS: Mapping[str, Callable[[object], object]] = {
     "output_dir": _folder,
-    "db_path": _path,
+    "db_path": _file,
+    "db_url": _url,
     "log_level": partial(_choice, LogLevel),
     "engine": partial(_choice, EngineName),
     "pipeline": _text,

@@ -60,6 +60,7 @@ class RunContext:
         """
         from pipeline_db import PeeweeStore  # noqa: PLC0415  # Peewee takes 0.05 s to import; A needs none
 
-        store = PeeweeStore(self.config.db_path, busy_timeout=self.config.busy_timeout, run_id=self.run_id)
+        place = self.config.db_url or self.config.db_path
+        store = PeeweeStore(place, busy_timeout=self.config.busy_timeout, run_id=self.run_id)
         store.check()
         return store

@@ -37,8 +37,8 @@ def diagnose(**arguments: object) -> list[Finding]:
     findings = findings or [Finding("settings", _places(arguments))]
     if "output_dir" not in faults:
         findings += examine_folder(config.output_dir)
-    if "db_path" not in faults:
-        findings += examine_database(config.db_path)
+    if not faults.keys() & {"db_path", "db_url"}:
+        findings += examine_database(config.db_url or config.db_path)
     if "engine" not in faults:
         findings += examine_engine(config.engine)
     return findings

@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline_jobs import JobResult, OnDuplicate, PipelineError, Url, said, shown
 
@@ -24,6 +25,9 @@ from .names import EngineName, LogLevel
 from .result import RunResult
 from .sequence import MEMORY, not_run, run_all, stops_all
 
+if TYPE_CHECKING:
+    from pipeline_db import DatabaseUrl
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +40,7 @@ class PipelineRunner:
     Args:
         output_dir: where files are written: a folder, or a URL as ``s3://bucket/folder``.
         db_path: the SQLite database.
+        db_url: the PostgreSQL database, instead of a SQLite one.
         log_level: of our loggers, Prefect's and httpx's while a run lasts.
         engine: ``auto``, ``local`` or ``prefect``.
         pipeline: a definition or its address; the text pipeline A, B, C, unless another is given.
@@ -53,6 +58,7 @@ class PipelineRunner:
         *,
         output_dir: Path | Url | str | None = None,
         db_path: Path | str | None = None,
+        db_url: "DatabaseUrl | str | None" = None,
         log_level: LogLevel | str | None = None,
         engine: EngineName | str | None = None,
         pipeline: PipelineDefinition | str | None = None,
@@ -65,6 +71,7 @@ class PipelineRunner:
         self.config = PipelineConfig.load(
             output_dir=output_dir,
             db_path=db_path,
+            db_url=db_url,
             log_level=log_level,
             engine=engine,
             pipeline=pipeline if given is None else None,

@@ -12,6 +12,9 @@ from .errors import UsageError
 TEXT_PIPELINE = "pipeline_orchestration.text:pipeline"
 """The pipeline that is run unless another is named."""
 
+_ALTERNATIVES = frozenset({"db_path", "db_url"})
+"""Of these, a place that gives one makes up for another given in a place that counts less."""
+
 _FILES = ((Path("pyproject.toml"), ("tool", "pipeline")), (Path("pipeline.toml"), ()))
 
 
@@ -33,13 +36,24 @@ def gather(names: Iterable[str], arguments: Mapping[str, object]) -> dict[str, G
     """
     found: dict[str, Given] = {}
     for path, keys in _FILES:
-        found.update({name: Given(value, str(path)) for name, value in _table(path, keys).items()})
-    for name in names:
-        variable = f"PIPELINE_{name.upper()}"
-        if text := os.environ.get(variable):
-            found[name] = Given(text, f"environment variable {variable}")
-    found.update({name: Given(value, "argument") for name, value in arguments.items() if value is not None})
+        _give(found, {name: Given(value, str(path)) for name, value in _table(path, keys).items()})
+    variables = {name: f"PIPELINE_{name.upper()}" for name in names}
+    environment = {
+        name: Given(text, f"environment variable {variable}")
+        for name, variable in variables.items()
+        if (text := os.environ.get(variable))
+    }
+    _give(found, environment)
+    _give(found, {name: Given(value, "argument") for name, value in arguments.items() if value is not None})
     return found
+
+
+def _give(found: dict[str, Given], more: Mapping[str, Given]) -> None:
+    """Add what a place gives that counts more than those before it."""
+    if _ALTERNATIVES & more.keys():
+        for name in _ALTERNATIVES:
+            found.pop(name, None)
+    found.update(more)
 
 
 def pipeline_address(argument: str | None) -> str:

@@ -12,5 +12,5 @@ pipeline = (
     .add_job(
         "B", lambda run: pipeline_jobs.JobB(run.store, run.on_duplicate, run.max_record_bytes), retries=3
     )
-    .add_job("C", lambda run: pipeline_jobs.JobC(run.store))
+    .add_job("C", lambda run: pipeline_jobs.JobC(run.store), retries=3)
 )

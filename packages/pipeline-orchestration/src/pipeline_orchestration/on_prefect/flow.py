@@ -75,6 +75,7 @@ def run_pipeline(
     stop_after: str | None = None,
     output_dir: str | None = None,
     db_path: str | None = None,
+    db_url: str | None = None,
     on_duplicate: str | None = None,
     encoding: str | None = None,
     busy_timeout: float | None = None,
@@ -91,6 +92,8 @@ def run_pipeline(
         stop_after: the last job; that of the definition if left out.
         output_dir: where files are written, as a path or a URL.
         db_path: the SQLite database, as a path or a file URI.
+        db_url: the PostgreSQL database, instead of a SQLite one; without a password, which comes from
+            `PIPELINE_DB_URL`, `PGPASSWORD` or `~/.pgpass` of where the flow runs.
         on_duplicate: what to do with records that are there already: `skip`, `load` or `error`.
         encoding: of the input files.
         busy_timeout: seconds to wait for the database.
@@ -104,6 +107,7 @@ def run_pipeline(
         else PipelineConfig.load(
             output_dir=output_dir and restored(output_dir),
             db_path=db_path and restored(db_path),
+            db_url=db_url,
             on_duplicate=on_duplicate,
             encoding=encoding,
             busy_timeout=busy_timeout,
@@ -156,7 +160,8 @@ def run_on_prefect(
                 start_from=start_from,
                 stop_after=stop_after,
                 output_dir=uri(config.output_dir),
-                db_path=uri(config.db_path),
+                db_path=None if config.db_url else uri(config.db_path),
+                db_url=str(config.db_url) if config.db_url else None,
                 on_duplicate=str(config.on_duplicate),
                 encoding=config.encoding,
                 busy_timeout=config.busy_timeout,

@@ -1,0 +1,178 @@
+"""The command with a PostgreSQL server for a database: as with a file, and its password is nowhere."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pipeline_db.testing import postgres_server, postgres_url  # noqa: F401  # fixtures
+from pipeline_orchestration import PipelineRunner
+
+LINES = 200_000
+SECRET = "s3cret-word"
+COUNTED = "SELECT count(*), count(DISTINCT batch_id), count(DISTINCT content) FROM finalized_records"
+
+
+@pytest.fixture
+def url(folder, postgres_url, monkeypatch):  # noqa: F811  # a fixture
+    """The URL of an empty schema, with a password that this server does not ask for, in the environment."""
+    whole = re.sub(r"://([^:@/]*)[^@/]*@", rf"://\1:{SECRET}@", postgres_url)
+    assert SECRET in whole
+    monkeypatch.setenv("PIPELINE_DB_URL", whole)
+    Path("sample.txt").write_text("one\ntwo\n\nthree\n", encoding="utf-8")
+    return whole
+
+
+def rows(url, statement):
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def test_a_file_becomes_a_finalized_batch_once(pipeline, url, engine):
+    done = [pipeline("--log-level", "OFF", "run-all", "sample.txt") for _ in range(2)]
+
+    assert [(0, ""), (0, "")] == [(each.returncode, each.stderr) for each in done]
+    assert "batch 1, which held them already" in done[1].stdout
+    assert [(1, "one"), (2, "two"), (4, "three")] == rows(
+        url, "SELECT line_number, content FROM finalized_records ORDER BY line_number"
+    )
+    assert [(1, "finalized", True)] == rows(
+        url, "SELECT id, status, run_id IS NOT NULL FROM processing_batches"
+    )
+    assert not Path("data/pipeline.db").exists()
+
+
+def test_the_jobs_may_be_run_one_after_another(pipeline, url):
+    for words in (
+        ("run", "sample.txt", "--stop-after", "A"),
+        ("run", "data/output/sample_processed.json", "--start-from", "B", "--stop-after", "B"),
+        ("run", "1", "--start-from", "C"),
+    ):
+        assert 0 == pipeline(*words).returncode
+
+    assert [(3, 1, 3)] == rows(url, COUNTED)
+
+
+def test_a_path_that_is_given_counts_more_than_a_url_in_the_environment(pipeline, url):
+    assert 0 == pipeline("--db-path", "p.db", "run-all", "sample.txt").returncode
+
+    assert Path("p.db").exists()
+    assert [] == rows(url, "SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace")
+
+
+def test_killed_in_the_middle_and_run_again_it_is_there_once(pipeline, url):
+    """Wherever it was; the server undoes what was not committed."""
+    Path("large.txt").write_text("".join(f"line {n}\n" for n in range(LINES)), encoding="utf-8")
+    assert 0 == pipeline("--log-level", "OFF", "run", "large.txt", "--stop-after", "A").returncode
+    loading = [
+        "pipeline",
+        "--log-level",
+        "OFF",
+        "run",
+        "data/output/large_processed.json",
+        "--start-from",
+        "B",
+    ]
+    whole = 0.0
+    for part in (None, 0.1, 0.4, 0.6, 0.8, 0.9):
+        start = time.monotonic()
+        process = subprocess.Popen(loading, stdout=subprocess.DEVNULL)
+        if part is None:
+            process.wait()
+            whole = time.monotonic() - start
+            with psycopg.connect(url) as connection:
+                connection.execute("TRUNCATE processing_batches, processed_records")
+        else:
+            time.sleep(whole * part)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+
+    done = pipeline("--log-level", "OFF", "run-all", "large.txt")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert [(LINES, 1, LINES)] == rows(url, COUNTED)
+
+
+def test_the_command_that_continues_is_without_the_password(pipeline, url):
+    """And says where another run finds it."""
+    whole = url + "&application_name=cut"
+    Path("sample.txt").write_text("one\n", encoding="utf-8")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE theirs (x int)")
+    document = "data/output/sample_processed.json"
+    assert 0 == pipeline("run", "sample.txt", "--stop-after", "A").returncode
+
+    done = pipeline("--log-level", "OFF", "--db-url", whole, "run", document, "--start-from", "B")
+
+    seen = whole.replace(f":{SECRET}@", "@")
+    assert 6 == done.returncode
+    error, command, hint = done.stderr.splitlines()
+    assert error.endswith("[database.foreign]")
+    assert f"To continue: pipeline --log-level OFF --db-url '{seen}' run --start-from B {document}" == command
+    assert (
+        hint
+        == "Its --db-url is without the password: PGPASSWORD, ~/.pgpass or PIPELINE_DB_URL may give that."
+    )
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_doctor_examines_the_server(pipeline, url):
+    pipeline("run-all", "sample.txt")
+
+    done = pipeline("doctor", "--json")
+
+    found = {each["what"]: each for each in json.loads(done.stdout)["findings"]}
+    assert 0 == done.returncode
+    assert f"{url.replace(f':{SECRET}@', '@')}, reached" == found["database"]["found"]
+    assert "1 finalized, none unfinished" == found["batches"]["found"]
+    assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "exits"),
+    [
+        (f"postgresql://me:{SECRET}/x@127.0.0.1/d", "usage.setting", 2),
+        (f"mysql://me:{SECRET}@127.0.0.1/d", "usage.setting", 2),
+        (f"postgresql://me:{SECRET}@127.0.0.1:1/d", "database.unavailable", 6),
+        (f"postgresql://me:{SECRET}@127.0.0.1/d?nonsense=1", "database.unavailable", 6),
+    ],
+)
+def test_no_failure_shows_the_password(pipeline, url, given, code, exits):
+    for level in ("OFF", "DEBUG"):
+        done = pipeline("--log-level", level, "--db-url", given, "run", "sample.txt")
+
+        assert (exits, True) == (done.returncode, f"[{code}]" in done.stderr)
+        assert SECRET not in done.stdout + done.stderr
+        assert not Path("data").exists()
+
+
+def test_from_python(url, monkeypatch):
+    monkeypatch.delenv("PIPELINE_DB_URL")
+    runner = PipelineRunner(db_url=url, engine="local", log_level="OFF")
+
+    result = runner.run(["one", "two"], start_from="B")
+
+    assert (True, 1) == (result.success, result.batch_id)
+    assert SECRET not in f"{runner.config!r} {result!r}"
+    assert [(2, 1, 2)] == rows(url, COUNTED)
+
+
+def test_prefect_is_not_told_the_password(pipeline, url, prefect_server, monkeypatch):
+    import httpx  # Prefect brings it
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    assert 0 == pipeline("run-all", "sample.txt").returncode
+
+    for what in ("flow_runs", "task_runs", "logs", "events", "artifacts"):
+        answer = httpx.post(f"{prefect_server}/{what}/filter", json={"limit": 200}, timeout=60)
+        assert SECRET not in answer.text
+        if what == "flow_runs":
+            newest = max(answer.json(), key=lambda run: run["created"])
+            assert url.replace(f":{SECRET}@", "@") == newest["parameters"]["db_url"]
+            assert newest["parameters"]["db_path"] is None
