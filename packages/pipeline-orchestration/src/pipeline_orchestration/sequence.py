@@ -66,7 +66,7 @@ def _run(
     for spec in specs:
         built.append((spec, _Building(spec, name).execute(context)))
         if not built[-1][1].success:
-            return RunResult(name, engine, (built[-1][1],))
+            return RunResult(name, engine, (built[-1][1],), run_id=context.run_id)
     value = restored(text)
     results: list[JobResult[Any]] = []
     for spec, job in built:
@@ -76,7 +76,7 @@ def _run(
         if not result.success:
             break
         value = result.output
-    return RunResult(name, engine, tuple(results))
+    return RunResult(name, engine, tuple(results), run_id=context.run_id)
 
 
 def _report(result: JobResult[Any], name: str) -> None:
