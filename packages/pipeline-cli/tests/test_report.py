@@ -44,6 +44,15 @@ def test_one_input_has_a_line_for_each_job(report):
     assert "" == err
 
 
+def test_the_page_of_a_run_is_named_once(runner, capsys):
+    page = "http://localhost:4200/runs/flow-run/1"
+    results = [RunResult("x.txt", "prefect", (A,), run_id="1", url=page)] * 2
+
+    as_text(runner, ["x.txt"] * 2, results, GIVEN)
+
+    assert [f"On Prefect: {page}"] == [line for line in capsys.readouterr().out.splitlines() if "://" in line]
+
+
 @pytest.mark.parametrize(
     ("output", "counts", "expected"),
     [

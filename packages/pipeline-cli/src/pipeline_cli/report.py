@@ -26,6 +26,8 @@ def as_text(
         _print_jobs(results[0])
     else:
         _print_runs(results)
+    if page := next((result.url for result in results if result.url), None):
+        click.echo(f"On Prefect: {shown(page)}")
     for value, result in zip(inputs, results, strict=True):
         if not result.success:
             where = " ".join(filter(None, (result.last.job, result.input)))
@@ -121,6 +123,8 @@ def _run(result: RunResult, command: str | None) -> dict[str, object]:
         "output": _plain(result.output),
         "batch_id": result.batch_id,
         "duplicate": result.duplicate,
+        "run_id": result.run_id,
+        "url": result.url,
         "jobs": [
             {
                 "job": job.job,

@@ -1,16 +1,20 @@
 """How many executions of a job go on at a time, over all runs on a server: global concurrency limits."""
 
+import re
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
 from prefect.concurrency.sync import concurrency
 from prefect.context import SyncClientContext
-from prefect.types import BANNED_CHARACTERS
+from prefect.exceptions import ObjectAlreadyExists
 
 from pipeline_orchestration.definition import JobSpec
 from pipeline_orchestration.local import Slot
+
+# Prefect refuses some characters, and puts others into a path as they are.
+_ODD = re.compile(r"[^\w .-]")
 
 _LEASE = 60.0  # seconds after which the server takes a slot from a process that no longer says it is there
 
@@ -34,15 +38,15 @@ def server_slots(pipeline: str, specs: Sequence[JobSpec]) -> Slot:
     if limited:
         with SyncClientContext.get_or_create() as context:
             for job, limit in limited:
-                context.client.upsert_global_concurrency_limit_by_name(limit_name(pipeline, job), limit)
+                with suppress(ObjectAlreadyExists):  # another run has told it meanwhile
+                    context.client.upsert_global_concurrency_limit_by_name(limit_name(pipeline, job), limit)
     return ServerSlots(pipeline)
 
 
 def limit_name(pipeline: str, job: str) -> str:
     """Return what the limit of a job is called on the server, as ``pipeline:text:B``."""
-    name = f"pipeline:{pipeline}:{job}"
-    if not any(character in name for character in BANNED_CHARACTERS):
-        return name
-    # Prefect takes no name with one of these; with a hash, two that differ by them only stay two.
-    mark = sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
-    return f"{''.join('_' if character in BANNED_CHARACTERS else character for character in name)}:{mark}"
+    plain = f"pipeline:{_ODD.sub('_', pipeline)}:{_ODD.sub('_', job)}"
+    if plain == f"pipeline:{pipeline}:{job}":
+        return plain
+    # With a hash, two that differ by such characters only stay two.
+    return f"{plain}:{sha256(repr((pipeline, job)).encode()).hexdigest()[:8]}"
