@@ -26,14 +26,15 @@ def as_text(
         _print_jobs(results[0])
     else:
         _print_runs(results)
-    if page := next((result.url for result in results if result.url), None):
-        click.echo(f"On Prefect: {shown(page)}")
     for value, result in zip(inputs, results, strict=True):
         if not result.success:
             where = " ".join(filter(None, (result.last.job, result.input)))
             click.echo(f"Error: {where}: {shown(result.error or '')} [{result.code}]", err=True)
             if command := continue_with(runner, result, given, value):
                 click.echo(f"To continue: {command}", err=True)
+    # Of a run that succeeds, Prefect's own log names the page.
+    if page := next((result.url for result in results if result.url and not result.success), None):
+        click.echo(f"On Prefect: {shown(page)}", err=True)
 
 
 def _print_jobs(result: RunResult) -> None:
