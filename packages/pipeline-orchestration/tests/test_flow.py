@@ -82,8 +82,10 @@ def test_runs_are_found_by_their_tags_and_by_their_page(runner, folder, seen, pr
     found = seen("tagged.txt and 2 more", 7)
 
     assert {"pipeline:text", "batch:1"} == set(found.flow_run.tags)
-    tags = {each.name.split()[0]: set(each.tags) for each in found.task_runs}
-    assert {job: {"pipeline:text", f"job:{job}"} for job in "ABC"} == tags
+    tags = {each.name: set(each.tags) for each in found.task_runs}
+    assert {"pipeline:text", "job:A"} == tags["A tagged.txt"] == tags["A missing.txt"]
+    assert {"pipeline:text", "job:B", "batch:1"} == tags["B tagged.txt"]
+    assert {"pipeline:text", "job:C", "batch:1"} == tags["C tagged.txt"]
     assert f"{prefect_server.removesuffix('/api')}/runs/flow-run/{found.flow_run.id}" == result.url
 
 
@@ -95,7 +97,9 @@ def test_the_tags_that_a_run_has_already_stay(runner, folder, seen):
     with tags("nightly"):
         runner().run("mine.txt")
 
-    assert {"nightly", "pipeline:text", "batch:1"} == set(seen("mine.txt", 3).flow_run.tags)
+    found = seen("mine.txt", 3)
+    assert {"nightly", "pipeline:text", "batch:1"} == set(found.flow_run.tags)
+    assert {"nightly", "pipeline:text", "job:A"} == set(found.task_runs[0].tags)
 
 
 def test_a_run_of_many_batches_is_not_tagged_with_them(runner, seen):

@@ -83,7 +83,9 @@ def test_prefect_is_told_what_the_definition_says():
     task = make_job_task(spec, "What it is for.")
 
     assert (3, [1.0, 5.0, 5.0], 0.5) == (task.retries, task.retry_delay_seconds, task.retry_jitter_factor)
-    assert ("work", "What it is for.", {"job:work"}) == (task.name, task.description, task.tags)
+    assert ("work", "What it is for.") == (task.name, task.description)
+    # For each run of a task with tags Prefect asks the server for slots of these.
+    assert set() == task.tags
     # Its own would lose what the job counted, and be the time that the job waits for its turn, too.
     assert task.timeout_seconds is None
 

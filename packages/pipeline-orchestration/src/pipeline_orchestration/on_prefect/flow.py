@@ -27,7 +27,7 @@ from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import label, not_run, run_all
 
 from .limits import server_slots
-from .marks import page, pipeline_tag, tag_batches
+from .marks import page, pipeline_tag, tag_batches, task_runs_untagged
 from .setup import prefect_for_this_process, tidy_failures
 from .tasks import JobFailedError, JobTasks
 
@@ -119,7 +119,7 @@ def run_pipeline(
     definition = here.definition if here else load_pipeline(pipeline)
     specs = definition.between(start_from, stop_after)
     slot = (here and here.slot) or server_slots(definition.name, specs)
-    tasks = JobTasks(slot)
+    tasks = JobTasks(definition.name, slot)
 
     def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
         try:
@@ -132,7 +132,7 @@ def run_pipeline(
     url = page(run_id)
     context = RunContext(config, run_id, here.progress if here else None)
     results = here.results if here else []
-    with tags(pipeline_tag(definition.name)):
+    with task_runs_untagged(pipeline_tag(definition.name)):
         for result in run_all(specs, inputs, context, ENGINE, execute):
             # One by one, so that what was done is known even if Prefect gives up.
             results.append(replace(result, url=url))

@@ -2,11 +2,12 @@
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 import httpx
-from prefect.context import SyncClientContext
+from prefect.context import SyncClientContext, TagsContext, TaskRunContext
 from prefect.exceptions import PrefectException
 from prefect.utilities.urls import url_for
 
@@ -27,12 +28,34 @@ def job_tag(name: str) -> str:
     return f"job:{name}"
 
 
+def batch_tag(batch_id: int) -> str:
+    """Return the tag of runs that loaded, found or finalized a batch."""
+    return f"batch:{batch_id}"
+
+
+@contextmanager
+def task_runs_untagged(tag: str) -> Iterator[None]:
+    """Have task runs that begin within the block not take over a tag of their flow run.
+
+    For each run of a task with tags Prefect asks the server for a slot of each; where that keeps SQLite, and
+    is busy, the answer is to ask again in two seconds. `tag_task_run` costs nothing.
+    """
+    with TagsContext(current_tags=TagsContext.get().current_tags - {tag}):
+        yield
+
+
+def tag_task_run(*tags: str) -> None:
+    """Tag the task run that this is called in, if it is: its next state brings them to the server."""
+    if context := TaskRunContext.get():
+        context.task_run.tags = sorted({*context.task_run.tags, *tags})
+
+
 def tag_batches(flow_run_id: str, tags: Iterable[str], results: Iterable[RunResult]) -> None:
     """Tag a flow run with the batches that it came to, beside the tags it has.
 
     What was done is done: an API that refuses is no failure of the run.
     """
-    batches = dict.fromkeys(f"batch:{result.batch_id}" for result in results if result.batch_id is not None)
+    batches = dict.fromkeys(batch_tag(result.batch_id) for result in results if result.batch_id is not None)
     if not batches or len(batches) > _MOST_BATCHES:
         return
     try:

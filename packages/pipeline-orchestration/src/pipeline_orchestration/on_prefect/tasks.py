@@ -1,6 +1,7 @@
 """A job as a Prefect task: it fails where the job fails, and is tried again as the job's definition says."""
 
 import inspect
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -8,12 +9,12 @@ from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from pipeline_jobs import BaseJob, JobResult, shown
+from pipeline_jobs import BaseJob, BatchId, JobResult, shown
 from pipeline_orchestration.definition import JobSpec
 from pipeline_orchestration.errors import JobTimeoutError
 from pipeline_orchestration.local import Slot, attempt, unlimited
 
-from .marks import job_tag
+from .marks import batch_tag, job_tag, pipeline_tag, tag_task_run
 
 
 class JobFailedError(Exception):
@@ -44,7 +45,9 @@ class JobTimedOutError(JobFailedError, TimeoutError):
 type JobTask = Task[[BaseJob[Any, Any], object, str], JobResult[Any]]
 
 
-def make_job_task(spec: JobSpec, description: str | None = None, *, slot: Slot = unlimited) -> JobTask:
+def make_job_task(
+    spec: JobSpec, description: str | None = None, *, tags: Iterable[str] = (), slot: Slot = unlimited
+) -> JobTask:
     """Make the Prefect task of a job.
 
     The task takes the job as its factory built it, the value it is to work on and the name of its run, and
@@ -53,6 +56,7 @@ def make_job_task(spec: JobSpec, description: str | None = None, *, slot: Slot =
     Args:
         spec: the job as its definition has it.
         description: what the job is for.
+        tags: of its runs, beside that of the job and of the batch it comes to.
         slot: has an execution wait for its turn.
 
     Raises:
@@ -62,7 +66,10 @@ def make_job_task(spec: JobSpec, description: str | None = None, *, slot: Slot =
     spec = replace(spec, factory=_built_before)
 
     def execute(job: BaseJob[Any, Any], value: object, run_name: str) -> JobResult[Any]:  # noqa: ARG001  # for Prefect
+        tag_task_run(job_tag(spec.name), *tags)
         result = attempt(spec, job, value, slot)
+        if isinstance(result.output, BatchId):
+            tag_task_run(batch_tag(result.output))
         if not result.success:
             failed = JobTimedOutError if isinstance(result.exception, JobTimeoutError) else JobFailedError
             raise failed(result) from result.exception
@@ -72,7 +79,6 @@ def make_job_task(spec: JobSpec, description: str | None = None, *, slot: Slot =
         execute,
         name=spec.name,
         description=description,
-        tags=[job_tag(spec.name)],
         task_run_name="{run_name}",
         retries=spec.retries,
         retry_delay_seconds=list(spec.delays) or None,
@@ -89,10 +95,12 @@ class JobTasks:
     """The tasks of a run's jobs, each made when its job is first known.
 
     Args:
+        pipeline: the name of their pipeline.
         slot: has an execution wait for its turn.
     """
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, pipeline: str, slot: Slot) -> None:
+        self._tags = (pipeline_tag(pipeline),)
         self._slot = slot
         self._made: dict[str, JobTask] = {}
 
@@ -101,7 +109,7 @@ class JobTasks:
         if spec.name not in self._made:
             said = inspect.getdoc(type(job))
             description = None if said == inspect.getdoc(BaseJob) else said
-            self._made[spec.name] = make_job_task(spec, description, slot=self._slot)
+            self._made[spec.name] = make_job_task(spec, description, tags=self._tags, slot=self._slot)
         return self._made[spec.name]
 
 
