@@ -20,7 +20,16 @@ DATABASE = Path("data/pipeline.db")
 
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\)|^Exception ignored", re.MULTILINE)
 _CODED = re.compile(r"\[(\w+)\.\w+\]$", re.MULTILINE)
-_EXITS = {"usage": 2, "input": 3, "batch": 4, "output": 5, "database": 6, "corrupt": 7, "orchestration": 8}
+_EXITS = {
+    "usage": 2,
+    "input": 3,
+    "batch": 4,
+    "output": 5,
+    "database": 6,
+    "corrupt": 7,
+    "orchestration": 8,
+    "job": 9,
+}
 
 
 class Batch(NamedTuple):

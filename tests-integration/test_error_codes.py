@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline_cli.exits import exit_code
 
 ROOT = Path(__file__).parents[1]
-KINDS = "usage|input|batch|output|database|corrupt|orchestration"
+KINDS = "usage|input|batch|output|database|corrupt|orchestration|job"
 RAISED = re.compile(rf'"((?:{KINDS})\.[a-z_]+)"')
 ROW = re.compile(rf"^\| `((?:{KINDS})\.[a-z_]+)` \| (\d) \|", re.MULTILINE)
 

@@ -20,6 +20,7 @@ from pipeline_cli.exits import exit_code, signalled
         ("database.busy", 6),
         ("corrupt.database", 7),
         ("orchestration.failed", 8),
+        ("job.timeout", 9),
     ],
 )
 def test_the_exit_code_is_that_of_the_kind(code, expected):

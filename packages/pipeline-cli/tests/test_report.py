@@ -44,6 +44,24 @@ def test_one_input_has_a_line_for_each_job(report):
     assert "" == err
 
 
+def test_the_page_of_a_run_that_failed_is_named_once(runner, capsys):
+    """That of others Prefect's own log names, and standard output is the same on both engines."""
+    page = "http://localhost:4200/runs/flow-run/1"
+    done = RunResult("x.txt", "prefect", (A,), run_id="1", url=page)
+    failed = RunResult(
+        "y.txt", "prefect", (JobResult("A", exception=ValueError("no")),), run_id="1", url=page
+    )
+
+    as_text(runner, ["x.txt"], [done], GIVEN)
+    quiet = capsys.readouterr()
+    as_text(runner, ["x.txt", "y.txt", "y.txt"], [done, failed, failed], GIVEN)
+    told = capsys.readouterr()
+
+    assert "" == quiet.err
+    assert f"On Prefect: {page}" == told.err.splitlines()[-1]
+    assert 1 == (quiet.out + told.out + told.err).count("://")
+
+
 @pytest.mark.parametrize(
     ("output", "counts", "expected"),
     [

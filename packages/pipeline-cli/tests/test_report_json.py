@@ -1,10 +1,14 @@
 """The JSON document, whole: each key of it stands in the reference, and programs rely on them."""
 
+import sqlite3
+from contextlib import closing
+
 
 def test_the_document_of_a_success(pipeline, folder):
     done = pipeline("run-all", "sample.txt", "--json")
 
     document = done.document
+    run_id = document["runs"][0]["run_id"]
     assert all(job.pop("seconds") > 0 for job in document["runs"][0]["jobs"])
     path = f"{folder}/data/output/sample_processed.json"
     a = {"output": path, "counts": {"lines": 3, "records": 3, "blank": 0}}
@@ -21,6 +25,8 @@ def test_the_document_of_a_success(pipeline, folder):
                 "output": 1,
                 "batch_id": 1,
                 "duplicate": False,
+                "run_id": run_id,
+                "url": None,
                 "jobs": [
                     {"job": "A", "success": True, **a},
                     {"job": "B", "success": True, **c},
@@ -32,6 +38,8 @@ def test_the_document_of_a_success(pipeline, folder):
         ],
     } == document
     assert 0 == done.code
+    with closing(sqlite3.connect("data/pipeline.db")) as database:
+        assert [(run_id,)] == database.execute("SELECT run_id FROM processing_batches").fetchall()
 
 
 def test_the_document_of_a_failure(pipeline, folder):
@@ -46,6 +54,8 @@ def test_the_document_of_a_failure(pipeline, folder):
         "output": None,
         "batch_id": None,
         "duplicate": False,
+        "run_id": second["run_id"],
+        "url": None,
         "jobs": [{"job": "A", "success": False, "output": None, "counts": {}}],
         "error": {
             "job": "A",

@@ -16,7 +16,11 @@ NAMED = "environment variable PREFECT_API_URL names the API http://127.0.0.1:420
         (LOCAL, EngineChoice(LOCAL, "asked for")),
         (
             PREFECT,
-            EngineChoice(PREFECT, "asked for; no API is configured, so Prefect starts a temporary server"),
+            EngineChoice(
+                PREFECT,
+                "asked for; no API is configured, so Prefect starts a temporary server",
+                temporary=True,
+            ),
         ),
     ],
 )

@@ -31,6 +31,10 @@ def test_adding_returns_the_definition_for_the_next_job():
     assert pipeline is pipeline.add_job("A", build)
 
 
+def test_no_retry_waits_for_more_than_a_year():
+    assert 366 * 24 * 3600 == JobSpec("A", build, 50, 1.0).delays[-1]
+
+
 def test_a_job_is_data():
     pipeline = PipelineDefinition("one").add_job("A", build, retries=2, retry_delay_seconds=0.5)
     (spec,) = pipeline.between()
@@ -41,9 +45,17 @@ def test_a_job_is_data():
 
 
 @pytest.mark.parametrize(
-    ("retries", "seconds", "delays"), [(0, 1.0, ()), (1, 0.5, (0.5,)), (4, 1.0, (1, 2, 4, 8)), (2, 0, (0, 0))]
+    ("retries", "seconds", "delays"),
+    [
+        (0, 1.0, ()),
+        (1, 0.5, (0.5,)),
+        (4, 1.0, (1, 2, 4, 8)),
+        (2, 0, (0, 0)),
+        (4, (1, 5), (1, 5, 5, 5)),
+        (1, [1, 5], (1,)),
+    ],
 )
-def test_each_retry_waits_twice_as_long(retries, seconds, delays):
+def test_each_retry_waits_twice_as_long_or_as_it_is_said(retries, seconds, delays):
     assert delays == JobSpec("A", build, retries, seconds).delays
 
 
@@ -94,27 +106,44 @@ def test_a_pipeline_without_jobs_has_no_range():
     assert "usage.no_jobs" == caught.value.code
 
 
-BOUNDS = "job 'D': retries lie between 0 and 50, their delay is 0 s or more"
+RETRIES = "and has to be a whole number from 0 to 50"
+DELAY = "and has to be from 0 s to a year, or a list of such delays"
+TIMEOUT = "and has to be more than 0 s, and a year at most"
+LIMIT = "and has to be a whole number from 1 to 10000"
 
 
 @pytest.mark.parametrize(
-    ("name", "numbers", "message"),
+    ("name", "policy", "message"),
     [
         ("", {}, "'' is no name for a job"),
         ("A\n", {}, "'A\\n' is no name for a job"),
         ("\ud800", {}, "'\\ud800' is no name for a job"),
         ("A", {}, "pipeline 'letters' has a job 'A' already"),
-        ("D", {"retries": -1}, BOUNDS),
-        ("D", {"retries": 51}, BOUNDS),
-        ("D", {"retry_delay_seconds": -0.1}, BOUNDS),
-        ("D", {"retry_delay_seconds": math.inf}, BOUNDS),
-        ("D", {"retry_delay_seconds": math.nan}, BOUNDS),
+        ("D", {"retries": -1}, f"job 'D': retries is -1, {RETRIES}"),
+        ("D", {"retries": 51}, f"job 'D': retries is 51, {RETRIES}"),
+        ("D", {"retries": 1.5}, f"job 'D': retries is 1.5, {RETRIES}"),
+        ("D", {"retries": True}, f"job 'D': retries is True, {RETRIES}"),
+        ("D", {"retry_delay_seconds": -0.1}, f"job 'D': retry_delay_seconds is -0.1, {DELAY}"),
+        ("D", {"retry_delay_seconds": math.inf}, f"job 'D': retry_delay_seconds is inf, {DELAY}"),
+        ("D", {"retry_delay_seconds": math.nan}, f"job 'D': retry_delay_seconds is nan, {DELAY}"),
+        ("D", {"retry_delay_seconds": []}, f"job 'D': retry_delay_seconds is (), {DELAY}"),
+        ("D", {"retry_delay_seconds": [1, -1]}, f"job 'D': retry_delay_seconds is (1, -1), {DELAY}"),
+        ("D", {"retry_delay_seconds": "1"}, f"job 'D': retry_delay_seconds is ('1',), {DELAY}"),
+        ("D", {"retry_delay_seconds": None}, f"job 'D': retry_delay_seconds is None, {DELAY}"),
+        ("D", {"retry_jitter_factor": -1}, "job 'D': retry_jitter_factor is -1, and has to be from 0 to 10"),
+        ("D", {"timeout_seconds": 0}, f"job 'D': timeout_seconds is 0, {TIMEOUT}"),
+        ("D", {"timeout_seconds": -1}, f"job 'D': timeout_seconds is -1, {TIMEOUT}"),
+        ("D", {"timeout_seconds": 1e300}, f"job 'D': timeout_seconds is 1e+300, {TIMEOUT}"),
+        ("D", {"timeout_seconds": math.nan}, f"job 'D': timeout_seconds is nan, {TIMEOUT}"),
+        ("D", {"timeout_seconds": "5"}, f"job 'D': timeout_seconds is '5', {TIMEOUT}"),
+        ("D", {"concurrency_limit": 0}, f"job 'D': concurrency_limit is 0, {LIMIT}"),
+        ("D", {"concurrency_limit": 1.0}, f"job 'D': concurrency_limit is 1.0, {LIMIT}"),
     ],
 )
-def test_a_job_that_makes_no_sense_is_refused(letters, name, numbers, message):
+def test_a_job_that_makes_no_sense_is_refused(letters, name, policy, message):
     """Prefect takes 50 delays at most, and what one engine refuses the other refuses too."""
     with pytest.raises(UsageError) as caught:
-        letters.add_job(name, build, **numbers)
+        letters.add_job(name, build, **policy)
 
     assert ("usage.job", message) == (caught.value.code, str(caught.value))
     assert ("A", "B", "C") == letters.names

@@ -66,12 +66,65 @@ def states(found):
 def test_a_run_is_one_flow_run_and_a_task_run_for_each_job(runner, folder, seen, ask):
     (folder / "three jobs.txt").write_text("one")
 
-    runner().run("three jobs.txt")
+    result = runner().run("three jobs.txt")
     found = seen("three jobs.txt", 3)
 
     assert "Completed" == found.flow_run.state.name
     assert [(f"{job} three jobs.txt", "Completed") for job in "ABC"] == states(found)
-    assert [(str(found.flow_run.id),)] == ask("p.db", "SELECT run_id FROM processing_batches")
+    assert [(result.run_id,)] == ask("p.db", "SELECT run_id FROM processing_batches")
+    assert str(found.flow_run.id) == result.run_id
+
+
+def test_runs_are_found_by_their_tags_and_by_their_page(runner, folder, seen, prefect_server):
+    (folder / "tagged.txt").write_text("one")
+
+    result = runner().run_many(["tagged.txt", "tagged.txt", "missing.txt"])[0]
+    found = seen("tagged.txt and 2 more", 7)
+
+    assert {"pipeline:text", "batch:1"} == set(found.flow_run.tags)
+    tags = {each.name: set(each.tags) for each in found.task_runs}
+    assert {"pipeline:text", "job:A"} == tags["A tagged.txt"] == tags["A missing.txt"]
+    assert {"pipeline:text", "job:B", "batch:1"} == tags["B tagged.txt"]
+    assert {"pipeline:text", "job:C", "batch:1"} == tags["C tagged.txt"]
+    assert f"{prefect_server.removesuffix('/api')}/runs/flow-run/{found.flow_run.id}" == result.url
+
+
+def test_the_tags_that_a_run_has_already_stay(runner, folder, seen):
+    from prefect import tags
+
+    (folder / "mine.txt").write_text("one")
+
+    with tags("nightly"):
+        runner().run("mine.txt")
+
+    found = seen("mine.txt", 3)
+    assert {"nightly", "pipeline:text", "batch:1"} == set(found.flow_run.tags)
+    assert {"nightly", "pipeline:text", "job:A"} == set(found.task_runs[0].tags)
+
+
+def test_a_run_of_many_batches_is_not_tagged_with_them(runner, seen):
+    """Nobody would read so many."""
+    runner().run_many([[str(number)] for number in range(51)], "B", "B")
+
+    assert ["pipeline:text"] == seen("memory and 50 more", 51).flow_run.tags
+
+
+def test_a_job_that_takes_too_long_is_timed_out_on_prefect(runner, seen):
+    class Slow(FailingJob):
+        def single_job(self, value):
+            time.sleep(20)
+
+    pipeline = PipelineDefinition("slow").add_job(
+        "work", lambda _: Slow(ValueError()), retries=1, retry_delay_seconds=0, timeout_seconds=0.3
+    )
+
+    result = runner(pipeline=pipeline).run("too long")
+    found = seen("too long", 1)
+
+    assert "job.timeout" == result.code
+    assert [("work too long", "TimedOut")] == states(found)
+    assert 2 == found.task_runs[0].run_count
+    assert f"Task run failed due to timeout: job.timeout: {result.error}" == found.task_runs[0].state.message
 
 
 def test_several_inputs_are_one_flow_run(runner, folder, seen):

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -70,3 +71,42 @@ def test_an_interrupt_passes_through(attempt):
 
     with pytest.raises(KeyboardInterrupt):
         run(Interrupted(BUSY), retries=3)
+
+
+@pytest.mark.parametrize("factor", [0.5, 3])
+def test_jitter_keeps_within_its_bounds(caplog, factor):
+    """1 + the factor, as on Prefect."""
+    caplog.set_level(logging.WARNING, "pipeline_orchestration")
+    run(FailingJob(BUSY, 20), retries=20, retry_delay_seconds=[0.02], retry_jitter_factor=factor)
+    waited = [record.args[2] for record in caplog.records]
+
+    assert 20 == len(set(waited))
+    assert all(0.02 / (1 + factor) <= each <= 0.02 * (1 + factor) for each in waited)
+
+
+def test_each_try_has_the_whole_time_and_one_that_is_ended_is_tried_again():
+    class Slow(FailingJob):
+        def single_job(self, value):
+            self.attempts += 1
+            time.sleep(0.15 if self.attempts == 3 else 10)
+            return value
+
+    job = Slow(BUSY)
+    result = run(job, retries=2, timeout_seconds=0.2)
+
+    assert (3, 7) == (job.attempts, result.output)
+
+
+def test_a_slot_is_held_for_each_try_and_not_between_them():
+    held = []
+
+    @contextmanager
+    def slot(spec):
+        held.append(f"{spec.name} in")
+        yield
+        held.append(f"{spec.name} out")
+
+    job = FailingJob(BUSY, 1)
+    execute(JobSpec("B", lambda _: job, 1, 0.01), job, 7, "x.txt", slot)
+
+    assert ["B in", "B out", "B in", "B out"] == held

@@ -19,7 +19,7 @@ START = """
 import os, time
 from pipeline_orchestration.on_prefect.temporary_server import TemporaryServer
 
-print(TemporaryServer().url({}), flush=True)
+print(TemporaryServer().url(), flush=True)
 if os.fork():
     time.sleep(60)
 else:
@@ -106,7 +106,7 @@ def test_it_ends_with_a_process_that_is_killed_before_it_answers(starter, pause)
 def test_threads_share_it_and_it_is_gone_when_it_is_stopped():
     server = TemporaryServer()
     urls = []
-    threads = [threading.Thread(target=lambda: urls.append(server.url({}))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: urls.append(server.url())) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -121,6 +121,29 @@ def test_threads_share_it_and_it_is_gone_when_it_is_stopped():
     assert time.monotonic() - start < 3
     with pytest.raises(ConnectionRefusedError):
         HTTPConnection("127.0.0.1", port).connect()
+
+
+def test_one_that_is_begun_is_waited_for():
+    """And is not started again, whatever the settings are by then."""
+    server = TemporaryServer()
+    server.begin({})
+    (begun,) = servers(os.getpid())
+
+    url = server.url({"PREFECT_API_DATABASE_CONNECTION_URL": "none"})
+
+    assert [begun] == servers(os.getpid())
+    assert url == server.url()
+    server.stop()
+    assert [] == servers(os.getpid())
+
+
+def test_one_that_is_begun_and_never_asked_for_ends():
+    server = TemporaryServer()
+    server.begin({})
+
+    server.stop()
+
+    assert [] == servers(os.getpid())
 
 
 def test_one_that_cannot_start_says_why(folder):

@@ -12,6 +12,7 @@ _BY_KIND = {
     "database": 6,
     "corrupt": 7,
     "orchestration": 8,
+    "job": 9,
 }
 
 

@@ -36,6 +36,9 @@ def as_text(
                 click.echo(f"To continue: {command}", err=True)
                 if given.get("db_url") and runner.config.db_url and runner.config.db_url.has_password:
                     click.echo(_LEFT_OUT, err=True)
+    # Of a run that succeeds, Prefect's own log names the page.
+    if page := next((result.url for result in results if result.url and not result.success), None):
+        click.echo(f"On Prefect: {shown(page)}", err=True)
 
 
 def _print_jobs(result: RunResult) -> None:
@@ -125,6 +128,8 @@ def _run(result: RunResult, command: str | None) -> dict[str, object]:
         "output": _plain(result.output),
         "batch_id": result.batch_id,
         "duplicate": result.duplicate,
+        "run_id": result.run_id,
+        "url": result.url,
         "jobs": [
             {
                 "job": job.job,

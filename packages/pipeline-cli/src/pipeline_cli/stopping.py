@@ -54,6 +54,8 @@ def _unraised(lost: "sys.UnraisableHookArgs") -> None:
             number = signal.SIGINT.value
         case SystemExit(code=int(code)) if signal_of(code) in _SIGNALS:
             number = signal_of(code)
+        case BaseException() if not isinstance(lost.exc_value, Exception):
+            return  # what ends a job that takes too long, and is raised again
         case _:
             sys.__unraisablehook__(lost)
             return

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .context import RunContext
     from .definition import JobSpec, PipelineDefinition
     from .diagnosis import diagnose
-    from .errors import OrchestrationError, UsageError
+    from .errors import JobTimeoutError, OrchestrationError, UsageError
     from .names import EngineName, LogLevel
     from .on_prefect.flow import run_pipeline
     from .on_prefect.tasks import make_job_task
@@ -22,6 +22,7 @@ __all__ = [
     "EngineChoice",
     "EngineName",
     "JobSpec",
+    "JobTimeoutError",
     "LogLevel",
     "OrchestrationError",
     "PipelineConfig",
@@ -41,6 +42,7 @@ _MODULES = {
     "EngineChoice": "choice",
     "EngineName": "names",
     "JobSpec": "definition",
+    "JobTimeoutError": "errors",
     "LogLevel": "names",
     "OrchestrationError": "errors",
     "PipelineConfig": "config",

@@ -16,10 +16,12 @@ class EngineChoice:
     Args:
         engine: ``local`` or ``prefect``.
         reason: in words, printable and without secrets.
+        temporary: whether a temporary Prefect server has to be started.
     """
 
     engine: EngineName
     reason: str
+    temporary: bool = False
 
 
 def choose(asked: EngineName) -> EngineChoice:
@@ -39,5 +41,6 @@ def choose(asked: EngineName) -> EngineChoice:
     if found:
         return EngineChoice(EngineName.PREFECT, shown(f"{found.origin} names the API {found.shown}"))
     if asked is EngineName.PREFECT:
-        return EngineChoice(asked, "asked for; no API is configured, so Prefect starts a temporary server")
+        reason = "asked for; no API is configured, so Prefect starts a temporary server"
+        return EngineChoice(asked, reason, temporary=True)
     return EngineChoice(EngineName.LOCAL, "no Prefect API is configured")

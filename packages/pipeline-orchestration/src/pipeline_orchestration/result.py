@@ -14,12 +14,16 @@ class RunResult:
         engine: what ran it.
         jobs: the results in order.
         exception: what kept the jobs from running, where it was none of them.
+        run_id: what the run is called in the database, and on Prefect; None if it came to no run.
+        url: the page of the run, where Prefect's server has one.
     """
 
     input: str
     engine: str
     jobs: tuple[JobResult[object], ...] = ()
     exception: PipelineError | None = None
+    run_id: str | None = None
+    url: str | None = None
 
     @property
     def last(self) -> JobResult[object]:

@@ -2,11 +2,12 @@
 
 import logging
 import os
+import sys
 import uuid
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from .context import RunContext, RunProgress
 from .crossing import crossed
 from .definition import PipelineDefinition
 from .errors import OrchestrationError
+from .hooks import call_hooks
+from .limits import limited
 from .logs import at_level
 from .names import EngineName, LogLevel
 from .result import RunResult
@@ -122,6 +125,7 @@ class PipelineRunner:
         """Run a range of jobs over several inputs, and return a result for each.
 
         The failure of an input lets the others go on; one of what they share, such as the database, does not.
+        When all are done, the hooks of the pipeline are called with each result, in the order of the inputs.
 
         Args:
             values: as for `run`, in any number.
@@ -132,7 +136,18 @@ class PipelineRunner:
         Raises:
             UsageError: as `run`.
         """
-        values = list(values)
+        results = self._run_many(list(values), start_from, stop_after, progress)
+        with at_level(self.config.log_level):
+            call_hooks(self.pipeline, results)
+        return results
+
+    def _run_many(
+        self,
+        values: list[object],
+        start_from: str | None,
+        stop_after: str | None,
+        progress: RunProgress | None,
+    ) -> list[RunResult]:
         first = self.pipeline.between(start_from, stop_after)[0].name
         with at_level(self.config.log_level), ExitStack() as stack:
             try:
@@ -175,6 +190,11 @@ class PipelineRunner:
         choice = self.engine_choice
         _log.info("engine %s: %s", choice.engine, choice.reason)
         if choice.engine is EngineName.PREFECT:
+            if choice.temporary and "prefect" not in sys.modules:
+                # The server imports as much as we are about to, and more: both take their seconds at once.
+                from .on_prefect.temporary_server import VARIABLES, temporary_server  # noqa: PLC0415  # 20 ms to import
+
+                temporary_server.begin(VARIABLES)
             from pydantic import ValidationError  # noqa: PLC0415  # 0.1 s to import, and Prefect does it anyway
 
             try:
@@ -203,7 +223,8 @@ class PipelineRunner:
                 )
         specs = self.pipeline.between(start_from, stop_after)
         context = RunContext(self.config, str(uuid.uuid4()), progress)
-        return list(run_all(specs, inputs, context, engine, local.execute))
+        with limited(specs) as slot:
+            return list(run_all(specs, inputs, context, engine, partial(local.execute, slot=slot)))
 
 
 def _said(value: object) -> str:

@@ -64,11 +64,11 @@ def _run(
     for spec in specs:
         built.append((spec, _Building(spec, name).execute(context)))
         if not built[-1][1].success:
-            return RunResult(name, engine, (built[-1][1],))
+            return RunResult(name, engine, (built[-1][1],), run_id=context.run_id)
     try:
         value = restored(text)
     except PipelineError as error:  # data in a store that is away
-        return RunResult(name, engine, (JobResult(specs[0].name, exception=error),))
+        return RunResult(name, engine, (JobResult(specs[0].name, exception=error),), run_id=context.run_id)
     results: list[JobResult[Any]] = []
     for spec, job in built:
         result = execute(spec, job.unwrap(), value, name)
@@ -77,7 +77,7 @@ def _run(
         if not result.success:
             break
         value = result.output
-    return RunResult(name, engine, tuple(results))
+    return RunResult(name, engine, tuple(results), run_id=context.run_id)
 
 
 def _report(result: JobResult[Any], name: str) -> None:

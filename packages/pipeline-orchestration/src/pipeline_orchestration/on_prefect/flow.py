@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
-from prefect import flow
+from prefect import flow, tags
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Failed
@@ -20,11 +20,16 @@ from pipeline_orchestration.context import RunContext, RunProgress
 from pipeline_orchestration.crossing import restored, uri
 from pipeline_orchestration.definition import JobSpec, PipelineDefinition
 from pipeline_orchestration.errors import OrchestrationError
+from pipeline_orchestration.hooks import call_hooks
+from pipeline_orchestration.limits import limited
+from pipeline_orchestration.local import Slot
 from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import label, not_run, run_all
 
+from .limits import server_slots
+from .marks import page, pipeline_tag, tag_batches, task_runs_untagged
 from .setup import prefect_for_this_process, tidy_failures
-from .tasks import JobFailedError, make_job_task
+from .tasks import JobFailedError, JobTasks
 
 ENGINE = "prefect"
 
@@ -50,6 +55,7 @@ class _Here:
     definition: PipelineDefinition
     config: PipelineConfig
     progress: RunProgress | None
+    slot: Slot | None = None
     results: list[RunResult] = field(default_factory=list)
 
 
@@ -116,19 +122,27 @@ def run_pipeline(
     )
     definition = here.definition if here else load_pipeline(pipeline)
     specs = definition.between(start_from, stop_after)
-    tasks = {spec.name: make_job_task(spec) for spec in specs}
+    slot = (here and here.slot) or server_slots(definition.name, specs)
+    tasks = JobTasks(definition.name, slot)
 
     def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
         try:
             # Quoted: Prefect would look for futures in all of the data, and give up on deep nesting.
-            return tasks[spec.name](job, quote(value), f"{spec.name} {name.rpartition('/')[2]}")
+            return tasks.of(spec, job)(job, quote(value), f"{spec.name} {name.rpartition('/')[2]}")
         except JobFailedError as failed:
             return failed.result
 
-    context = RunContext(config, str(flow_run.id), here.progress if here else None)
+    run_id = str(flow_run.id)
+    url = page(run_id)
+    context = RunContext(config, run_id, here.progress if here else None)
     results = here.results if here else []
-    for result in run_all(specs, inputs, context, ENGINE, execute):
-        results.append(result)  # one by one, so that what was done is known even if Prefect gives up
+    with task_runs_untagged(pipeline_tag(definition.name)):
+        for result in run_all(specs, inputs, context, ENGINE, execute):
+            # One by one, so that what was done is known even if Prefect gives up.
+            results.append(replace(result, url=url))
+    tag_batches(run_id, {*flow_run.tags, pipeline_tag(definition.name)}, results)
+    if here is None:  # else the runner does, which knows of those that did not come here
+        call_hooks(definition, results)
     failed = [result for result in results if not result.success]
     if not failed:
         return [{"input": result.input, "batch_id": result.batch_id} for result in results]
@@ -152,8 +166,16 @@ def run_on_prefect(
     """
     here = _Here(definition, config, progress)
     token = _here.set(here)
+    specs = definition.between(start_from, stop_after)
     try:
-        with prefect_for_this_process(), tidy_failures():
+        with (
+            prefect_for_this_process() as temporary,
+            limited(specs) as slot,
+            tidy_failures(),
+            tags(pipeline_tag(definition.name)),
+        ):
+            # A temporary server has no runs but these, and one that is killed leaves slots taken for good.
+            here.slot = slot if temporary else None
             state = run_pipeline(
                 pipeline=shown(address),
                 inputs=list(inputs),

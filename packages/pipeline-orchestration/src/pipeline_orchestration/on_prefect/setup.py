@@ -1,7 +1,6 @@
 """Prefect set up for a run of this process: which API, with what password, and with what patience."""
 
 import logging
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,9 +12,6 @@ from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_SERVER_ANALYTICS_ENABLED,
-    PREFECT_SERVER_API_AUTH_STRING,
-    PREFECT_SERVER_LOGGING_LEVEL,
     PREFECT_UI_URL,
     get_current_settings,
     temporary_settings,
@@ -24,45 +20,41 @@ from prefect.settings import (
 from pipeline_jobs import shown
 from pipeline_orchestration.errors import OrchestrationError
 
-from .temporary_server import TemporaryServer
+from .temporary_server import PASSWORD, VARIABLES, temporary_server
 
 # Prefect's own 60 s and 5 retries, after 2, 4, 8 … s, come to seven minutes for each request.
 _PATIENCE = {PREFECT_API_REQUEST_TIMEOUT: 20.0, PREFECT_CLIENT_MAX_RETRIES: 2}
 
-# One for all runs of this process: it takes ten seconds to start.
-_temporary_server = TemporaryServer()
-_PASSWORD = secrets.token_urlsafe()
-
 
 @contextmanager
-def prefect_for_this_process() -> Iterator[None]:
-    """Set Prefect up for a flow run that begins and ends here, on a server that may have to start first.
+def prefect_for_this_process() -> Iterator[bool]:
+    """Set Prefect up for a flow run that begins and ends here; yield whether on a temporary server.
 
     Raises:
         OrchestrationError: ``orchestration.failed``: the temporary server could not be started;
             ``orchestration.settings``: the URL of the API makes no sense.
     """
-    # The engine joins its heartbeat thread for 0.9 s at the end; this process is the heartbeat.
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}, set_defaults=_PATIENCE), _api():
-        yield
-
-
-@contextmanager
-def _api() -> Iterator[None]:
-    """Point Prefect at the temporary server where no API is configured, and keep a password out of a URL."""
     url = PREFECT_API_URL.value()
-    if not url:
-        # Its environment is its owner's to read, its port everybody's on this machine.
-        ours = {PREFECT_API_AUTH_STRING: _PASSWORD, PREFECT_SERVER_API_AUTH_STRING: _PASSWORD}
-        quiet = {PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_SERVER_LOGGING_LEVEL: "ERROR"}
-        with temporary_settings({**ours, **quiet}):
-            variables = get_current_settings().to_environment_variables(exclude_unset=True)
-        # It has no pages for people, whose address Prefect would log.
-        updates = {**ours, PREFECT_API_URL: _temporary_server.url(variables), PREFECT_UI_URL: ""}
-    else:
-        updates = _without_password(url)
-    with temporary_settings(updates):
-        yield
+    # The engine joins its heartbeat thread for 0.9 s at the end; this process is the heartbeat.
+    updates = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    updates |= _without_password(url) if url else _on_temporary_server()
+    # All at once: each time, Prefect reads its settings anew, in 0.1 s.
+    with temporary_settings(updates, set_defaults=_PATIENCE):
+        yield not url
+
+
+def _on_temporary_server() -> dict[Any, str]:
+    """Return the settings that point Prefect at the temporary server, which answers."""
+    # Prefect imports it at its first run, in 0.2 s; until the server answers there is time.
+    import fastapi.encoders  # noqa: F401, PLC0415
+
+    if not temporary_server.begun:
+        # Settings that were made in this process, too, and stand neither in its environment nor in a file.
+        made = get_current_settings().to_environment_variables(exclude_unset=True)
+        temporary_server.begin({**made, **VARIABLES})
+    url = temporary_server.url()
+    # It has no pages for people, whose address Prefect would log.
+    return {PREFECT_API_AUTH_STRING: PASSWORD, PREFECT_API_URL: url, PREFECT_UI_URL: ""}
 
 
 def _without_password(url: str) -> dict[Any, str]:

@@ -1,21 +1,23 @@
 """A temporary Prefect server that cannot outlive this process, not even where it is killed.
 
 Prefect's own one is stopped by `atexit`, which neither SIGKILL nor `os._exit` comes to.
+Nothing here imports Prefect: the server can begin to start before this process spends a second on that.
 """
 
 import atexit
 import logging
 import os
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from socket import create_server, socket
 from threading import Lock
+from types import MappingProxyType
 from typing import IO
 
 from pipeline_jobs import shown
@@ -29,6 +31,18 @@ _STOP = 2.0  # seconds; all that cleans up after a run is to end within five
 
 # As a traceback ends.
 _ERROR = re.compile(r"^[\w.]+(?:Error|Exception)\b.*", re.MULTILINE)
+
+PASSWORD = secrets.token_urlsafe()
+"""What the server of this process asks for."""
+
+VARIABLES = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    # Its environment is its owner's to read, its port everybody's on this machine.
+    "PREFECT_API_AUTH_STRING": PASSWORD,
+    "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
+}
+"""What its environment holds beside that of this process."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,43 +66,78 @@ class TemporaryServer:
             process.returncode = 0  # it is not this process's to wait for
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._url = ""
+        self._said: IO[bytes] | None = None  # until it answers
+        self._port = 0
 
-    def url(self, variables: Mapping[str, str]) -> str:
-        """Return the URL of its API, which answers; start it unless it runs.
+    @property
+    def begun(self) -> bool:
+        """Whether the server runs, or starts, or has failed to since it was last asked for."""
+        return self._said is not None or self._runs()
+
+    def begin(self, variables: Mapping[str, str]) -> None:
+        """Start the server unless it is begun, and do not wait until it answers.
 
         Args:
             variables: what its environment holds beside that of this process.
+        """
+        with self._lock:
+            if not self.begun:
+                self._begin(variables)
+
+    def url(self, variables: Mapping[str, str] = MappingProxyType({})) -> str:
+        """Return the URL of its API, which answers; start it unless it is begun.
+
+        Args:
+            variables: as for `begin`.
 
         Raises:
             OrchestrationError: ``orchestration.failed``: it could not be started.
         """
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self._start(variables)
-            return self._url
+            if not self.begun:
+                self._begin(variables)
+            if self._said is not None:
+                self._wait(self._said)
+            return f"http://{_HOST}:{self._port}/api"
 
     def stop(self) -> None:
         """End the server; it is killed if it does not end by itself in time."""
         with self._lock:
-            if self._process is not None:
-                _end(self._process)
-            self._process = None
+            self._end()
 
-    def _start(self, variables: Mapping[str, str]) -> None:
+    def _runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _begin(self, variables: Mapping[str, str]) -> None:
+        self._end()
+        said = tempfile.TemporaryFile()  # noqa: SIM115  # read if it does not answer
         # From here on it listens, so that no other program takes the port, and whoever connects waits.
-        with tempfile.TemporaryFile() as said, create_server((_HOST, 0)) as listening, ExitStack() as stack:
-            port = listening.getsockname()[1]
-            process = _started(listening, variables, said)
-            stack.callback(_end, process)
-            listening.close()
-            if not _healthy(port):
-                _end(process)
+        with create_server((_HOST, 0)) as listening:
+            self._port = listening.getsockname()[1]
+            self._process, self._said = _started(listening, variables, said), said
+
+    def _wait(self, said: IO[bytes]) -> None:
+        with ExitStack() as stack:
+            stack.callback(self._end)
+            if not _healthy(self._port):
+                self._stop_process()
                 text = f"the temporary Prefect server did not start{_reason(said)}"
                 raise OrchestrationError("orchestration.failed", f"{text}; see to it, or use --engine local")
-            self._process, self._url = process, f"http://{_HOST}:{port}/api"
-            _log.info("started a temporary Prefect server on http://%s:%d", _HOST, port)
+            _log.info("started a temporary Prefect server on http://%s:%d", _HOST, self._port)
             stack.pop_all()
+        said.close()
+        self._said = None
+
+    def _end(self) -> None:
+        self._stop_process()
+        if self._said is not None:
+            self._said.close()
+        self._said = None
+
+    def _stop_process(self) -> None:
+        if self._process is not None:
+            _end(self._process)
+        self._process = None
 
 
 def _started(listening: socket, variables: Mapping[str, str], said: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -115,6 +164,8 @@ def _started(listening: socket, variables: Mapping[str, str], said: IO[bytes]) -
 def _healthy(port: int) -> bool:
     """Wait until a server that starts answers; return False if it ends before, or never does."""
     # Not httpx, which would go through a proxy that the environment names.
+    from http.client import HTTPConnection, HTTPException  # noqa: PLC0415  # 30 ms; it starts meanwhile
+
     connection = HTTPConnection(_HOST, port, timeout=_START)
     try:
         connection.request("GET", "/api/health")
@@ -142,3 +193,7 @@ def _reason(said: IO[bytes]) -> str:
     said.seek(0)
     errors = _ERROR.findall(said.read().decode(errors="backslashreplace"))
     return f": {shown(errors[-1])}" if errors else ""
+
+
+temporary_server = TemporaryServer()
+"""One for all runs of this process: it takes seconds to start."""
