@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from .choice import EngineChoice
     from .config import PipelineConfig
     from .context import RunContext
+    from .continuing import continue_with
     from .definition import JobSpec, PipelineDefinition
+    from .deploying import Deployed
     from .diagnosis import diagnose
     from .errors import OrchestrationError, UsageError
     from .names import EngineName, LogLevel
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from .sources import pipeline_address
 
 __all__ = [
+    "Deployed",
     "EngineChoice",
     "EngineName",
     "JobSpec",
@@ -30,6 +33,7 @@ __all__ = [
     "RunContext",
     "RunResult",
     "UsageError",
+    "continue_with",
     "diagnose",
     "load_pipeline",
     "make_job_task",
@@ -38,6 +42,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Deployed": "deploying",
     "EngineChoice": "choice",
     "EngineName": "names",
     "JobSpec": "definition",
@@ -49,6 +54,7 @@ _MODULES = {
     "RunContext": "context",
     "RunResult": "result",
     "UsageError": "errors",
+    "continue_with": "continuing",
     "diagnose": "diagnosis",
     "load_pipeline": "address",
     "make_job_task": "on_prefect.tasks",

@@ -5,27 +5,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_orchestration import RunResult
-
 if TYPE_CHECKING:
-    from pipeline_orchestration import PipelineRunner  # 30 ms to import
+    from .definition import PipelineDefinition
+    from .result import RunResult
 
 _FOR_GOOD = ("input.", "batch.", "usage.")  # refused again, however often it is run
 _GLOBAL = ("log_level", "output_dir", "db_path", "engine", "pipeline")
 
 
 def continue_with(
-    runner: "PipelineRunner", result: RunResult, given: Mapping[str, object], value: str
+    pipeline: "PipelineDefinition", result: "RunResult", given: Mapping[str, object], value: str
 ) -> str | None:
     """Return the command that runs what a failure left undone; None where it is the input that has to change.
 
     Args:
-        runner: that ran it.
+        pipeline: that was run.
         result: of the run that failed.
         given: options by name, as they were given.
         value: the input, as it was given.
     """
-    if result.success or not result.jobs or result.last.job == runner.available_jobs[0]:
+    if result.success or not result.jobs or result.last.job == pipeline.names[0]:
         return None
     if str(result.code).startswith(_FOR_GOOD):
         return None
