@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .context import RunContext
     from .continuing import continue_with
     from .definition import JobSpec, PipelineDefinition
-    from .deploying import Deployed
+    from .deploying import Deployed, deploy, serve
     from .diagnosis import diagnose
     from .errors import OrchestrationError, UsageError
     from .names import EngineName, LogLevel
@@ -34,11 +34,13 @@ __all__ = [
     "RunResult",
     "UsageError",
     "continue_with",
+    "deploy",
     "diagnose",
     "load_pipeline",
     "make_job_task",
     "pipeline_address",
     "run_pipeline",
+    "serve",
 ]
 
 _MODULES = {
@@ -55,11 +57,13 @@ _MODULES = {
     "RunResult": "result",
     "UsageError": "errors",
     "continue_with": "continuing",
+    "deploy": "deploying",
     "diagnose": "diagnosis",
     "load_pipeline": "address",
     "make_job_task": "on_prefect.tasks",
     "pipeline_address": "sources",
     "run_pipeline": "on_prefect.flow",
+    "serve": "deploying",
 }
 
 

@@ -1,14 +1,11 @@
 """A definition becomes a Prefect flow run: one flow for every definition, entry and exit point."""
 
-import re
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-import httpx
 from prefect import flow
-from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Failed
 from prefect.utilities.annotations import quote
@@ -25,22 +22,9 @@ from pipeline_orchestration.sequence import label, not_run, run_all
 
 from .setup import prefect_for_this_process, tidy_failures
 from .tasks import JobFailedError, make_job_task
+from .trouble import GAVE_UP, gave_up
 
 ENGINE = "prefect"
-
-# What Prefect raises when its API is away or refuses; jobs raise nothing, their failures are results.
-# The last four where what answers is another program's: Prefect takes it for its own.
-_GAVE_UP = (
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    PrefectException,
-    OSError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-)
 
 
 @dataclass(slots=True)
@@ -75,10 +59,11 @@ def run_pipeline(
     stop_after: str | None = None,
     output_dir: str | None = None,
     db_path: str | None = None,
-    on_duplicate: str | None = None,
+    on_duplicate: Literal["skip", "load", "error"] | None = None,
     encoding: str | None = None,
     busy_timeout: float | None = None,
     max_record_bytes: int | None = None,
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "OFF"] | None = None,
 ) -> object:
     """Run the jobs of a pipeline over one input or many.
 
@@ -95,6 +80,7 @@ def run_pipeline(
         encoding: of the input files.
         busy_timeout: seconds to wait for the database.
         max_record_bytes: of a record's content in UTF-8; an input with a larger one is refused.
+        log_level: how much is logged, by the jobs too: `DEBUG`, `INFO` … or `OFF`.
     """
     here = _here.get()
     _here.set(None)  # a run that a job starts is not this one
@@ -108,6 +94,7 @@ def run_pipeline(
             encoding=encoding,
             busy_timeout=busy_timeout,
             max_record_bytes=max_record_bytes,
+            log_level=log_level,
         )
     )
     definition = here.definition if here else load_pipeline(pipeline)
@@ -157,27 +144,21 @@ def run_on_prefect(
                 stop_after=stop_after,
                 output_dir=uri(config.output_dir),
                 db_path=uri(config.db_path),
-                on_duplicate=str(config.on_duplicate),
+                on_duplicate=config.on_duplicate.value,
                 encoding=config.encoding,
                 busy_timeout=config.busy_timeout,
                 max_record_bytes=config.max_record_bytes,
+                log_level=config.log_level.value,
                 return_state=True,
             )
-            failure = _gave_up(state.message or state.name or "")
+            failure = gave_up(state.message or state.name or "")
     except OrchestrationError as error:
         failure = error
-    except _GAVE_UP as error:
-        failure = _gave_up(str(error) or type(error).__name__)
+    except GAVE_UP as error:
+        failure = gave_up(str(error) or type(error).__name__)
     finally:
         _here.reset(token)
     results = here.results
     if len(results) < len(inputs):
         results.append(RunResult(label(inputs[len(results)]), ENGINE, exception=failure))
     return results + [not_run(text, ENGINE, results[-1]) for text in inputs[len(results) :]]
-
-
-def _gave_up(reason: str) -> OrchestrationError:
-    # Of an API that refuses, Prefect names the URL with user and password.
-    first = re.sub(r"://\S*@", "://", reason.partition("\n")[0])
-    text = f"Prefect gave up: {first}; see that its API can be reached, or use --engine local"
-    return OrchestrationError("orchestration.failed", text)

@@ -65,6 +65,18 @@ def _api() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def configured_api() -> Iterator[None]:
+    """Set Prefect up for a talk with the API that is configured.
+
+    Raises:
+        OrchestrationError: ``orchestration.settings``: the URL of the API makes no sense.
+    """
+    updates = _without_password(PREFECT_API_URL.value() or "")
+    with temporary_settings(updates, set_defaults=_PATIENCE):
+        yield
+
+
 def _without_password(url: str) -> dict[Any, str]:
     """Return settings with user and password where Prefect keeps them: of a URL, it logs all."""
     try:
