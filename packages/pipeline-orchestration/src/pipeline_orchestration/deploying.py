@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .definition import PipelineDefinition
     from .runner import PipelineRunner
 
+_BANNED = "/%&<>"  # by Prefect, in any name
+
 
 class DeploymentOptions(TypedDict, total=False):
     """What a deployment may be given, as ``Deployment`` says."""
@@ -63,6 +65,9 @@ class Deployment:
     def __post_init__(self) -> None:
         """Refuse what makes no sense, before anybody is asked."""
         self.definition.between(self.start_from, self.stop_after)
+        if not self.name.strip() or not self.name.isprintable() or any(c in self.name for c in _BANNED):
+            text = f"{self.name!r} is no name for a deployment: that is text without {' '.join(_BANNED)}"
+            raise UsageError("usage.deployment", text)
         if self.address is None:
             text = (
                 f"the pipeline {self.definition.name!r} was handed over as an object, which no other process "

@@ -13,6 +13,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.runner import Runner
+from prefect.runner.storage import LocalStorage
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.settings import PREFECT_DEFAULT_WORK_POOL_NAME
 from prefect.utilities.urls import url_for
@@ -30,8 +31,8 @@ from .trouble import GAVE_UP, gave_up
 _ENTRYPOINT = "pipeline_orchestration.run_pipeline"
 _POOL = "pipeline"
 _PROCESS = ProcessWorker.type
-# A worker starts runs in the folder of the deployment: without this, what lies there would be imported
-# in place of a library, though it came with the data.
+# Runs start in the current folder: without this, what lies there would be imported in place of a library,
+# though it came with the data.
 _ENVIRONMENT = {"PYTHONSAFEPATH": "1"}
 
 
@@ -53,6 +54,9 @@ def deploy(asked: Deployment, work_pool: str | None, job_variables: Mapping[str,
         kind, made = _work_pool(pool)
         deployment.work_pool_name = pool
         deployment.job_variables = _job_variables(kind, job_variables)
+        if kind == _PROCESS:
+            # A pull step: without one, a worker copies the folder, with all the data in it.
+            deployment.storage = LocalStorage(str(Path.cwd()))
         identity = deployment.apply()
         return Deployed(deployment.full_name, _url(identity), pool, made)
 
@@ -94,13 +98,14 @@ class _Serving(Runner):
 
 def _deployment(asked: Deployment) -> RunnerDeployment:
     jobs = ", ".join(asked.definition.names)
+    about = (run_pipeline.description or "").partition("\n\nArgs:")[0]  # the form tells of each parameter
     try:
         return RunnerDeployment.from_entrypoint(
             _ENTRYPOINT,
             name=asked.name,
             schedule=_schedule(asked),
             parameters=asked.parameters(run_pipeline.parameters.properties),
-            description=f"The pipeline {asked.definition.name}: {jobs}.\n\n{run_pipeline.description or ''}",
+            description=f"The pipeline {asked.definition.name}: {jobs}.\n\n{about}",
             tags=[f"pipeline:{asked.definition.name}"],
         )
     except UsageError:
@@ -139,11 +144,7 @@ def _work_pool(name: str) -> tuple[str, bool]:
 
 def _job_variables(kind: str, given: Mapping[str, object]) -> dict[str, object]:
     """Return those of a pool's type: in a container, the folder and what is in it are the image's."""
-    if kind != _PROCESS:
-        return dict(given)
-    environment = given.get("env")
-    more = environment if isinstance(environment, Mapping) else {}
-    return {"working_dir": str(Path.cwd()), **given, "env": {**_ENVIRONMENT, **more}}
+    return {"working_dir": str(Path.cwd()), **given} if kind == _PROCESS else dict(given)
 
 
 def _url(identity: object) -> str | None:
@@ -158,4 +159,4 @@ def _trouble() -> Iterator[None]:
     except UsageError:
         raise
     except GAVE_UP as error:
-        raise gave_up(str(error) or type(error).__name__) from error
+        raise gave_up(str(error) or type(error).__name__, hint="") from error

@@ -1,5 +1,6 @@
 """A definition becomes a Prefect flow run: one flow for every definition, entry and exit point."""
 
+import time
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -10,8 +11,8 @@ from prefect.runtime import flow_run
 from prefect.states import Failed
 from prefect.utilities.annotations import quote
 
-from pipeline_jobs import BaseJob, JobResult, shown
-from pipeline_orchestration.address import load_pipeline
+from pipeline_jobs import BaseJob, JobResult, PipelineError, shown
+from pipeline_orchestration.address import absolute, load_pipeline
 from pipeline_orchestration.config import PipelineConfig
 from pipeline_orchestration.context import RunContext, RunProgress
 from pipeline_orchestration.crossing import restored, uri
@@ -20,7 +21,10 @@ from pipeline_orchestration.errors import OrchestrationError
 from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import label, not_run, run_all
 
-from .setup import prefect_for_this_process, tidy_failures
+from .artifacts import Ran, key, report
+from .logs import logs_on_prefect
+from .moving import ProgressArtifact, both
+from .setup import keep_tidy, prefect_for_this_process, tidy_failures
 from .tasks import JobFailedError, make_job_task
 from .trouble import GAVE_UP, gave_up
 
@@ -84,21 +88,28 @@ def run_pipeline(
     """
     here = _here.get()
     _here.set(None)  # a run that a job starts is not this one
-    config = (
-        here.config
-        if here
-        else PipelineConfig.load(
-            output_dir=output_dir and restored(output_dir),
-            db_path=db_path and restored(db_path),
-            on_duplicate=on_duplicate,
-            encoding=encoding,
-            busy_timeout=busy_timeout,
-            max_record_bytes=max_record_bytes,
-            log_level=log_level,
+    run = str(flow_run.id)
+    if not here:
+        keep_tidy(run)
+    started = time.monotonic()
+    try:
+        config = (
+            here.config
+            if here
+            else PipelineConfig.load(
+                output_dir=output_dir and restored(output_dir),
+                db_path=db_path and restored(db_path),
+                on_duplicate=on_duplicate,
+                encoding=encoding,
+                busy_timeout=busy_timeout,
+                max_record_bytes=max_record_bytes,
+                log_level=log_level,
+            )
         )
-    )
-    definition = here.definition if here else load_pipeline(pipeline)
-    specs = definition.between(start_from, stop_after)
+        definition = here.definition if here else load_pipeline(pipeline)
+        specs = definition.between(start_from, stop_after)
+    except PipelineError as error:
+        return Failed(message=shown(f"{error.code}: {error}"))
     tasks = {spec.name: make_job_task(spec) for spec in specs}
 
     def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
@@ -108,10 +119,17 @@ def run_pipeline(
         except JobFailedError as failed:
             return failed.result
 
-    context = RunContext(config, str(flow_run.id), here.progress if here else None)
     results = here.results if here else []
-    for result in run_all(specs, inputs, context, ENGINE, execute):
-        results.append(result)  # one by one, so that what was done is known even if Prefect gives up
+    with (
+        logs_on_prefect(run, specs, config.log_level, printed=here is None),
+        ProgressArtifact(key(definition, "progress"), run) as progress,
+    ):
+        context = RunContext(config, run, both(progress, here.progress if here else None))
+        for result in run_all(specs, inputs, context, ENGINE, execute):
+            results.append(result)  # one by one, so that what was done is known even if Prefect gives up
+    seconds = time.monotonic() - started
+    address = absolute(pipeline)
+    report(Ran(definition, address, config, inputs, start_from, stop_after, results, seconds))
     failed = [result for result in results if not result.success]
     if not failed:
         return [{"input": result.input, "batch_id": result.batch_id} for result in results]

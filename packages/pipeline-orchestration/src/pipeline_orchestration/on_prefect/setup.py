@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from prefect.exceptions import FailedRun
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_REQUEST_TIMEOUT,
@@ -28,6 +29,9 @@ from .temporary_server import TemporaryServer
 
 # Prefect's own 60 s and 5 retries, after 2, 4, 8 … s, come to seven minutes for each request.
 _PATIENCE = {PREFECT_API_REQUEST_TIMEOUT: 20.0, PREFECT_CLIENT_MAX_RETRIES: 2}
+
+_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+_tidy: set[str] = set()
 
 # One for all runs of this process: it takes ten seconds to start.
 _temporary_server = TemporaryServer()
@@ -100,7 +104,7 @@ def _without_password(url: str) -> dict[Any, str]:
 @contextmanager
 def tidy_failures() -> Iterator[None]:
     """Keep Prefect from logging the tracebacks of failures; when debugging, make them printable."""
-    loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "prefect.task_runs")]
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
         logger.addFilter(_tidied)
     try:
@@ -108,6 +112,22 @@ def tidy_failures() -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.removeFilter(_tidied)
+
+
+def keep_tidy(run: str) -> None:
+    """Keep Prefect from logging tracebacks of a run's failures, also where a worker ends it."""
+    if not _tidy:
+        for name in _LOGGERS:
+            logging.getLogger(name).addFilter(_tidied_if_asked)
+    _tidy.add(run)
+
+
+def _tidied_if_asked(record: logging.LogRecord) -> bool:
+    if str(getattr(record, "flow_run_id", "")) not in _tidy:
+        return True
+    # That a run failed is no news after its state; the process of a worker tells it once more as an exception.
+    told = record.exc_info and isinstance(record.exc_info[1], FailedRun)
+    return _tidied(record) and not told
 
 
 def _tidied(record: logging.LogRecord) -> bool:

@@ -22,9 +22,9 @@ GAVE_UP = (
 )
 
 
-def gave_up(reason: str) -> OrchestrationError:
-    """Return the error for what Prefect said; of what it says, only the first line, without a password."""
+def gave_up(reason: str, hint: str = ", or use --engine local") -> OrchestrationError:
+    """Return the error for what Prefect said: the first line of it, without a password."""
     # Of an API that refuses, Prefect names the URL with user and password.
     first = re.sub(r"://\S*@", "://", reason.partition("\n")[0])
-    text = f"Prefect gave up: {first}; see that its API can be reached, or use --engine local"
+    text = f"Prefect gave up: {first}; see that its API can be reached{hint}"
     return OrchestrationError("orchestration.failed", text)
