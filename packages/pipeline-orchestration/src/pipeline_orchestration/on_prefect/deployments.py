@@ -80,20 +80,50 @@ def serve(asked: Deployment, ready: Callable[[Deployed], None]) -> None:
         identity = runner.add_deployment(deployment)
         ready(Deployed(deployment.full_name, _url(identity)))
         os.environ.update(_ENVIRONMENT)  # of the processes of its runs
-        asyncio.run(runner.start())
+        runner.run()
 
 
 class _Serving(Runner):
-    """Prefect's runner, which leaves SIGTERM to whoever handled it before: by itself it ends with 0."""
+    """Prefect's runner, which a signal ends as it ends whatever else runs here, once all runs are cancelled.
+
+    By itself it lets go of the runs when SIGINT comes, which are then shown as running for good, and ends with
+    0 on SIGTERM.
+    """
 
     def __init__(self, *, name: str) -> None:
         super().__init__(name=name, pause_on_shutdown=True)
-        self._before = signal.getsignal(signal.SIGTERM)
+        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._end: BaseException | None = None
+
+    def run(self) -> None:
+        """Run what is scheduled until a signal comes, and end as it would have without this."""
+        handled = [number for number, handler in self._before.items() if handler != signal.SIG_IGN]
+        for number in handled:
+            signal.signal(number, self.handle_sigterm)
+        try:
+            asyncio.run(self.start())
+        finally:
+            for number in handled:
+                signal.signal(number, self._before[number])
+        if self._end is not None:
+            raise self._end
 
     def handle_sigterm(self, number: int, frame: FrameType | None) -> None:
-        if callable(self._before):
-            self._before(number, frame)
-        raise SystemExit(128 + signal.SIGTERM)
+        """Take down how the process is to end, and stop; before there is anything to stop, end at once."""
+        end = self._ending(number, frame)
+        if not self.started or self._end is not None:
+            raise end
+        self._end = end
+        self.execute_in_background(self.astop)
+
+    def _ending(self, number: int, frame: FrameType | None) -> BaseException:
+        before = self._before[signal.Signals(number)]
+        if callable(before):
+            try:
+                before(number, frame)
+            except (KeyboardInterrupt, SystemExit) as end:
+                return end
+        return SystemExit(128 + number)
 
 
 def _deployment(asked: Deployment) -> RunnerDeployment:

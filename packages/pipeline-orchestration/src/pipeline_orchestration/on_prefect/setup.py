@@ -125,7 +125,7 @@ def keep_tidy(run: str) -> None:
 def _tidied_if_asked(record: logging.LogRecord) -> bool:
     if str(getattr(record, "flow_run_id", "")) not in _tidy:
         return True
-    # That a run failed is no news after its state; the process of a worker tells it once more as an exception.
+    # That a run failed is no news after its state; a process of a worker says so again, as an exception.
     told = record.exc_info and isinstance(record.exc_info[1], FailedRun)
     return _tidied(record) and not told
 
