@@ -31,8 +31,8 @@ from .trouble import GAVE_UP, gave_up
 _ENTRYPOINT = "pipeline_orchestration.run_pipeline"
 _POOL = "pipeline"
 _PROCESS = ProcessWorker.type
-# Runs start in the current folder: without this, what lies there would be imported in place of a library,
-# though it came with the data.
+# Runs start in the current folder: without this, what lies there, as it may have come with the data, would be
+# imported in place of a library.
 _ENVIRONMENT = {"PYTHONSAFEPATH": "1"}
 
 
@@ -84,10 +84,10 @@ def serve(asked: Deployment, ready: Callable[[Deployed], None]) -> None:
 
 
 class _Serving(Runner):
-    """Prefect's runner, which a signal ends as it ends whatever else runs here, once all runs are cancelled.
+    """Prefect's runner, whose runs a signal cancels, and which then ends as whatever else runs here.
 
-    By itself it lets go of the runs when SIGINT comes, which are then shown as running for good, and ends with
-    0 on SIGTERM.
+    By itself it lets go of its runs when SIGINT comes, which are then shown as running for good, and ends
+    with 0 on SIGTERM.
     """
 
     def __init__(self, *, name: str) -> None:

@@ -31,6 +31,7 @@ from .temporary_server import TemporaryServer
 _PATIENCE = {PREFECT_API_REQUEST_TIMEOUT: 20.0, PREFECT_CLIENT_MAX_RETRIES: 2}
 
 _LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+_ENGINE = "prefect.engine"  # of the process of a worker, in Prefect 3.7
 _tidy: set[str] = set()
 
 # One for all runs of this process: it takes ten seconds to start.
@@ -117,17 +118,17 @@ def tidy_failures() -> Iterator[None]:
 def keep_tidy(run: str) -> None:
     """Keep Prefect from logging tracebacks of a run's failures, also where a worker ends it."""
     if not _tidy:
-        for name in _LOGGERS:
+        for name in (*_LOGGERS, _ENGINE):
             logging.getLogger(name).addFilter(_tidied_if_asked)
     _tidy.add(run)
 
 
 def _tidied_if_asked(record: logging.LogRecord) -> bool:
-    if str(getattr(record, "flow_run_id", "")) not in _tidy:
-        return True
+    ours = str(getattr(record, "flow_run_id", "")) in _tidy
     # That a run failed is no news after its state; a process of a worker says so again, as an exception.
-    told = record.exc_info and isinstance(record.exc_info[1], FailedRun)
-    return _tidied(record) and not told
+    if (ours or record.name == _ENGINE) and record.exc_info and isinstance(record.exc_info[1], FailedRun):
+        return False
+    return not ours or _tidied(record)
 
 
 def _tidied(record: logging.LogRecord) -> bool:
