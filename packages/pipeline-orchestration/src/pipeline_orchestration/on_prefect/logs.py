@@ -109,6 +109,16 @@ def _reaches_prefect(logger: logging.Logger | None) -> bool:
     return False
 
 
+def _sent_below(name: str) -> bool:
+    """Return whether a handler of Prefect's has sent a logger's records before they come to ours."""
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None and _handler not in logger.handlers:
+        if any(isinstance(handler, APILogHandler) for handler in logger.handlers):
+            return True
+        logger = logger.parent
+    return False
+
+
 def _made_in() -> tuple[str | None, str | None]:
     """Return the flow run and the task run that this is said in."""
     task = TaskRunContext.get()
@@ -134,7 +144,7 @@ class _ToPrefect(APILogHandler):
         record = copy(record)  # other handlers have their own idea of it
         record.exc_text = None
         run, record.task_run_id = _made_in()
-        if run and record.levelno >= _runs.get(run, logging.NOTSET):
+        if run and record.levelno >= _runs.get(run, logging.NOTSET) and not _sent_below(record.name):
             record.flow_run_id = run
             super().emit(record)
 
