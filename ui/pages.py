@@ -58,14 +58,14 @@ def _summary(page: Page, url: str, scene: Scene, shots: Path) -> None:
     """See the table, failures first."""
     _artifact(page, url, scene.bad, "pipeline-text-summary")
     _reads(page, "1 done, 1 failed; 3 records in", "outcome", "input.missing", "batch")
-    _shoot(page, shots / "summary.png", height=330)
+    _shoot(page, shots / "summary.png", height=400)
 
 
 def _failure(page: Page, url: str, scene: Scene, shots: Path) -> None:
     """See what failed, why, and the command that continues."""
     _artifact(page, url, scene.busy, "pipeline-text-failure")
     _reads(page, "1 of 1 inputs failed", "database.busy", "This goes on where it stopped", "--start-from B")
-    _shoot(page, shots / "failure.png", height=520)
+    _shoot(page, shots / "failure.png", height=480)
 
 
 def _progress(page: Page, url: str, scene: Scene, _shots: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_run_is_summed_up(runner, folder, sample, page):
 
 
 def test_a_failure_is_explained_with_the_command_that_continues(runner, sample, page, folder):
-    """Which names all that is not a default, so that it may be typed anywhere on that machine."""
+    """Which says where, and all that is not a default there: it may be typed anywhere on that machine."""
     import sqlite3
     from contextlib import closing
 
@@ -61,13 +61,10 @@ def test_a_failure_is_explained_with_the_command_that_continues(runner, sample, 
 
     assert ("pipeline-text-failure", "markdown") == (failure.key, failure.type)
     assert failure.data.startswith("# 1 of 1 inputs failed\n\n## `")
-    assert "Job `B` failed with `database.busy`:\n\n```text\n" in failure.data
-    command = (
-        f"pipeline --output-dir {folder}/out --db-path {folder}/p.db run --start-from B --busy-timeout 0.0"
-    )
-    assert command in failure.data.replace(
-        "--busy-timeout 0.0 --start-from B", "--start-from B --busy-timeout 0.0"
-    )
+    assert "Job `B` failed with `database.busy`:\n\n> `" in failure.data
+    document = f"{folder}/out/next_processed.json"
+    options = f"--output-dir {folder}/out --db-path {folder}/p.db run --start-from B --busy-timeout 0.0"
+    assert f"```bash\ncd {folder}\npipeline {options} {document}\n```" in failure.data
 
 
 def told(*results, address="x.py:pipeline", **settings):
@@ -102,7 +99,6 @@ def test_the_command_needs_an_address_and_an_input_with_a_name():
     made = JobResult("A", "x.json")
     busy = failed("x.txt", "database.busy", "in use", before=[made])
 
-    assert "pipeline --output-dir" in told(busy)[1].data
     assert "--pipeline x.py:pipeline run --start-from B x.json" in told(busy)[1].data
     assert "--pipeline" not in told(busy, address="pipeline_orchestration.text:pipeline")[1].data
     for nameless in (
@@ -118,7 +114,7 @@ def test_what_markdown_would_read_is_shown_as_it_is():
     data = told(failed(odd, message=f"{odd}```"))[1].data
 
     assert f"## ``` {shown(odd)} ```" in data
-    assert f"````text\n{shown(odd)}```\n````" in data
+    assert f"> ```` {shown(odd)}``` ````" in data
 
 
 @pytest.mark.parametrize(

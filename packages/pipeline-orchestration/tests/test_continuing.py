@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline_db import DatabaseError
 from pipeline_jobs import BatchError, BatchId, InputError, JobResult
 from pipeline_orchestration import RunResult, continue_with
-from pipeline_orchestration.continuing import _quoted
+from pipeline_orchestration.continuing import quoted
 from pipeline_orchestration.text import pipeline
 
 BUSY = DatabaseError("database.busy", "x.db: in use", retriable=True)
@@ -49,9 +49,9 @@ def test_there_is_no_command_where_none_would_help(folder, jobs):
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(words=st.lists(st.binary().map(lambda word: word.replace(b"\0", b""))))
-def test_a_shell_reads_back_what_is_quoted(words):
+def test_a_shell_reads_back_what_isquoted(words):
     """Any bytes a file name can be made of, without a character that does not print."""
-    command = " ".join(_quoted(os.fsdecode(word)) for word in words)
+    command = " ".join(quoted(os.fsdecode(word)) for word in words)
 
     read = subprocess.run(["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True).stdout
 

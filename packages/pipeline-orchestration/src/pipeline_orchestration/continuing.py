@@ -37,7 +37,7 @@ def continue_with(
     rest = {name: value for name, value in given.items() if name not in _GLOBAL}
     words += _options(rest | {"start_from": start_from})
     words += ["--", str(target)] if str(target).startswith("-") else [str(target)]
-    return " ".join(map(_quoted, words))
+    return " ".join(map(quoted, words))
 
 
 def _options(given: Mapping[str, object]) -> list[str]:
@@ -48,7 +48,7 @@ def _options(given: Mapping[str, object]) -> list[str]:
     return words
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """Quote for a shell; what does not print, as bash, zsh and ksh read it in $'…'."""
     if word.isprintable():
         return shlex.quote(word)

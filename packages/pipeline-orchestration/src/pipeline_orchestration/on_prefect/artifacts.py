@@ -16,9 +16,8 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from pipeline_jobs import shown
-from pipeline_orchestration.address import absolute
 from pipeline_orchestration.config import PipelineConfig
-from pipeline_orchestration.continuing import continue_with
+from pipeline_orchestration.continuing import continue_with, quoted
 from pipeline_orchestration.crossing import DATA
 from pipeline_orchestration.definition import PipelineDefinition
 from pipeline_orchestration.result import RunResult
@@ -132,10 +131,10 @@ def _told(ran: Ran, text: str, result: RunResult) -> str:
     parts = [
         f"## {_code(_short(result.input))}",
         f"{job} with {_code(result.code or '')}:",
-        _block(_short(result.error or "")),
+        f"> {_code(_short(result.error or ''))}",
     ]
     if command := _command(ran, text, result):
-        parts += ["This goes on where it stopped, on the machine it ran on:", _block(command, "bash")]
+        parts += ["This goes on where it stopped, on the machine it ran on:", _bash(command)]
     elif str(result.code).startswith(("input.", "batch.", "usage.")):
         parts.append("The same again would fail again: what the message says has to change first.")
     else:
@@ -149,13 +148,14 @@ def _command(ran: Ran, text: str, result: RunResult) -> str | None:
     if ":" not in ran.address or text.startswith(DATA):
         return None
     given: dict[str, object] = {"start_from": ran.start_from, "stop_after": ran.stop_after}
-    for setting in fields(PipelineConfig):
-        value = getattr(ran.config, setting.name)
-        if setting.name not in _UNSAID and (value != setting.default or isinstance(value, Path)):
-            given[setting.name] = value
-    if ran.address != absolute(TEXT_PIPELINE):
+    usual = PipelineConfig()  # its paths are below the current folder
+    for name in (setting.name for setting in fields(PipelineConfig) if setting.name not in _UNSAID):
+        if (value := getattr(ran.config, name)) != getattr(usual, name):
+            given[name] = value
+    if ran.address != TEXT_PIPELINE:
         given["pipeline"] = ran.address
-    return continue_with(ran.definition, result, given, label(text))
+    command = continue_with(ran.definition, result, given, label(text))
+    return command and f"cd {quoted(str(Path.cwd()))}\n{command}"
 
 
 def _artifact(ran: Ran, what: str, kind: str, text: str, data: str) -> ArtifactCreate:
@@ -174,9 +174,9 @@ def _code(text: str) -> str:
     return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text}{ticks}"
 
 
-def _block(text: str, language: str = "text") -> str:
-    ticks = _ticks(text, 3)
-    return f"{ticks}{language}\n{text}\n{ticks}"
+def _bash(command: str) -> str:
+    ticks = _ticks(command, 3)
+    return f"{ticks}bash\n{command}\n{ticks}"
 
 
 def _ticks(text: str, least: int) -> str:
