@@ -57,7 +57,7 @@ def deploy(
     job_variables: Sequence[str],
     **options: object,
 ) -> None:
-    """Make a deployment on the Prefect server, which a worker runs.
+    """Make a deployment on a Prefect server, for a worker to run.
 
     \b
     Arguments:
@@ -91,7 +91,7 @@ def serve(
     input_data: Sequence[str],
     **options: object,
 ) -> None:
-    """Make a deployment on the Prefect server, and run it from here until Ctrl-C.
+    """Make a deployment, and run it from here until Ctrl-C.
 
     \b
     Arguments:
