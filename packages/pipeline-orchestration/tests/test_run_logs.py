@@ -137,3 +137,21 @@ def test_a_record_that_prefect_does_not_take_is_let_go_of(runner, page, capfd):
     assert runner().run("too loud").success
     assert all(len(each.message) <= 1_000_000 for each in page("too loud").logs)
     assert "Traceback" not in capfd.readouterr().err
+
+
+ELSEWHERE = """
+from pipeline_orchestration import PipelineDefinition
+from acme_jobs.talking import Talking
+
+pipeline = PipelineDefinition("elsewhere").add_job("talk", lambda _: Talking())
+"""
+
+
+def test_jobs_of_another_package_than_the_pipeline_s_are_heard(runner, page, folder):
+    (folder / "acme_jobs").mkdir()
+    (folder / "acme_jobs/talking.py").write_text(TALKS)
+    (folder / "acme.py").write_text(ELSEWHERE)
+
+    runner(pipeline="acme:pipeline").run("from elsewhere")
+
+    assert "acme_jobs.talking" in {each.name for each in page("from elsewhere").logs}

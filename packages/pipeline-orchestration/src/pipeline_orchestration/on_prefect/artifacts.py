@@ -7,13 +7,14 @@ import json
 import logging
 import re
 from collections.abc import Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import Thread
 
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.context import SyncClientContext
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from pipeline_jobs import shown
 from pipeline_orchestration.config import PipelineConfig
@@ -26,6 +27,7 @@ from pipeline_orchestration.sources import TEXT_PIPELINE
 
 from .trouble import GAVE_UP
 
+_PATIENCE = 10.0  # seconds
 _ROWS = 100  # of the table
 _TOLD = 10  # failures of which all is told
 _LONGEST = 500  # characters of a name or a message
@@ -71,12 +73,16 @@ def report(ran: Ran) -> None:
     made = [_summary(ran)]
     if ran.failed:
         made.append(_failure(ran))
+    # In a thread: Prefect asks an API that does not answer for a minute, and the jobs are done. To give it less
+    # patience takes 40 ms, which is more than all of this.
+    writing = Thread(target=copy_context().run, args=(_write, made), name="pipeline-artifacts", daemon=True)
+    writing.start()
+    writing.join(_PATIENCE)
+
+
+def _write(made: Sequence[ArtifactCreate]) -> None:
     try:
-        # No second try: the jobs are done, and whoever waits for them waits for this.
-        with (
-            temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
-            SyncClientContext.get_or_create() as context,
-        ):
+        with SyncClientContext.get_or_create() as context:
             for each in made:
                 context.client.create_artifact(each)
     except GAVE_UP as error:

@@ -113,6 +113,7 @@ def run_pipeline(
     tasks = {spec.name: make_job_task(spec) for spec in specs}
 
     def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
+        follow(job)
         try:
             # Quoted: Prefect would look for futures in all of the data, and give up on deep nesting.
             return tasks[spec.name](job, quote(value), f"{spec.name} {name.rpartition('/')[2]}")
@@ -121,7 +122,7 @@ def run_pipeline(
 
     results = here.results if here else []
     with (
-        logs_on_prefect(run, specs, config.log_level, printed=here is None),
+        logs_on_prefect(run, specs, config.log_level, printed=here is None) as follow,
         ProgressArtifact(key(definition, "progress"), run) as progress,
     ):
         context = RunContext(config, run, both(progress, here.progress if here else None))

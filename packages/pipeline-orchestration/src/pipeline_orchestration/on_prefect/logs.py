@@ -1,7 +1,7 @@
 """What we and the jobs log while a run lasts, on the page of that run in Prefect."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from threading import Lock
@@ -17,16 +17,23 @@ from pipeline_orchestration.names import LogLevel
 # What Prefect logs, it sends by itself; the others are modules of factories that are no functions.
 _NOT_THEIRS = ("prefect", "builtins", "functools", "")
 
+type Follow = Callable[[object], None]
+"""Told what is made by a job's package: its factory, or itself."""
+
 _lock = Lock()
 # The runs that last, by their ids, each with the least level that is sent.
 _runs: dict[str, int] = {}
 
 
 @contextmanager
-def logs_on_prefect(run: str, specs: Iterable[JobSpec], level: LogLevel, *, printed: bool) -> Iterator[None]:
+def logs_on_prefect(
+    run: str, specs: Iterable[JobSpec], level: LogLevel, *, printed: bool
+) -> Iterator[Follow]:
     """Send what our loggers and those of the jobs' packages say to the run in which they say it, once.
 
-    A package is followed from its top: a factory in ``acme.pipelines.nightly`` brings all of ``acme``.
+    A package is followed from its top: a factory in ``acme.pipelines.nightly`` brings all of ``acme``. What
+    is yielded follows that of a job, too, which may be another than that of its factory.
+
     One whose records Prefect gets already, by ``PREFECT_LOGGING_EXTRA_LOGGERS``, is sent once all the same,
     and a level that somebody gave to one of the jobs' loggers stays.
 
@@ -42,18 +49,19 @@ def logs_on_prefect(run: str, specs: Iterable[JobSpec], level: LogLevel, *, prin
         with _lock:
             _runs[run] = number
         stack.callback(_runs.pop, run)
-        for name in OURS:
-            stack.enter_context(
-                _followed(name, None, printed=True)
-            )  # their level is set, and what is printed
-        for name in _packages(specs):
-            stack.enter_context(_followed(name, number, printed=printed))
-        yield
+        for name in OURS:  # whose level is set, and what is printed of them decided
+            stack.enter_context(_followed(name, None, printed=True))
+        known = {*OURS, *_NOT_THEIRS}
 
+        def follow(made: object) -> None:
+            package = (getattr(made, "__module__", None) or "").partition(".")[0]
+            if package not in known:
+                known.add(package)
+                stack.enter_context(_followed(package, number, printed=printed))
 
-def _packages(specs: Iterable[JobSpec]) -> list[str]:
-    modules = (getattr(spec.factory, "__module__", None) or "" for spec in specs)
-    return sorted({module.partition(".")[0] for module in modules}.difference(OURS, _NOT_THEIRS))
+        for spec in specs:
+            follow(spec.factory)
+        yield follow
 
 
 class _Following:

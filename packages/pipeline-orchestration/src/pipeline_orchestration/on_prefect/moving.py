@@ -10,7 +10,6 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from pipeline_orchestration.context import RunProgress
 
@@ -85,10 +84,7 @@ class ProgressArtifact:
             return
         began = time.monotonic()
         try:
-            with (
-                temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
-                get_client(sync_client=True, httpx_settings={"timeout": _TIMEOUT}) as client,
-            ):
+            with get_client(sync_client=True, httpx_settings={"timeout": _TIMEOUT}) as client:
                 artifact: UUID | None = None
                 ended = False
                 while not ended:
