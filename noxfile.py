@@ -180,6 +180,16 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST, default=False)
+def ui(session: nox.Session) -> None:
+    """Look at runs and a deployment in Prefect's UI: `nox -s ui`; `-- --shots docs/images` keeps pictures."""
+    session.install(*PATHS, *TOOLS["ui"])
+    cache = str(session.cache_dir.absolute() / "ui")
+    # Ctrl-C has a Prefect server to stop.
+    patience = {"interrupt_timeout": 30, "terminate_timeout": 10}
+    session.run("python", "ui/run.py", "--shots", cache, *session.posargs, **patience)
+
+
+@nox.session(python=OLDEST, default=False)
 def bench(session: nox.Session) -> None:
     """Measure the pipeline beside its peers and write BENCHMARKS.md: `nox -s bench`, or `-- quick`."""
     session.install(*TOOLS["bench"])

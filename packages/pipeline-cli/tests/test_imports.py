@@ -23,6 +23,8 @@ finally:
         (["--version"], []),
         (["run", "--help"], []),
         (["list-jobs"], []),
+        (["deploy", "--help"], []),
+        (["serve", "--help"], []),
         (["doctor", "--help"], []),
         (["doctor"], ["msgspec", "peewee", "rich"]),
         (["run", "sample.txt", "--stop-after", "A"], ["msgspec"]),

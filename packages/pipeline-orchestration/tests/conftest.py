@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,6 +50,30 @@ def sample(folder):
     path = folder / "sample.txt"
     path.write_text("one\n\nthree\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def page(prefect_server):
+    """What Prefect shows of the newest flow run with a name: its logs, its artifacts by what they are."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas import filters, sorting
+    from prefect.logging.handlers import APILogWorker
+
+    def shown(name):
+        APILogWorker.drain_all()
+        named = filters.FlowRunFilter(name=filters.FlowRunFilterName(any_=[name]))
+        with get_client(sync_client=True) as client:
+            newest = sorting.FlowRunSort.EXPECTED_START_TIME_DESC
+            run = client.read_flow_runs(flow_run_filter=named, sort=newest, limit=1)[0]
+            of_run = filters.LogFilter(flow_run_id=filters.LogFilterFlowRunId(any_=[run.id]))
+            logs = client.read_logs(of_run, sort=sorting.LogSort.TIMESTAMP_ASC, limit=200)
+            by_run = filters.ArtifactFilter(flow_run_id=filters.ArtifactFilterFlowRunId(any_=[run.id]))
+            artifacts = client.read_artifacts(artifact_filter=by_run)
+        return SimpleNamespace(
+            run=run, logs=logs, artifacts={each.key.rpartition("-")[2]: each for each in artifacts}
+        )
+
+    return shown
 
 
 @pytest.fixture(scope="session")

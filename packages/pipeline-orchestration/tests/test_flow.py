@@ -183,6 +183,7 @@ def test_parameters_hold_addresses_and_settings_only(runner, folder, seen):
         "encoding": "utf-8",
         "busy_timeout": 2.0,
         "max_record_bytes": 1 << 24,
+        "log_level": "OFF",
     } == parameters
     assert "secret" not in json.dumps(parameters)
 

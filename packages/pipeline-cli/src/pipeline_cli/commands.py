@@ -75,6 +75,15 @@ def _inputs_and_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--no-progress", "silent", is_flag=True, help="Show no progress of jobs that take long."
         ),
+        settings_options,
+    ):
+        command = decorate(command)
+    return command
+
+
+def settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the settings of a run that do not stand before it."""
+    for decorate in (
         click.option(
             "--busy-timeout", type=float, metavar="S", help="Seconds to wait for a database that is in use."
         ),

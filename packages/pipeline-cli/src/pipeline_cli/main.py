@@ -15,9 +15,13 @@ from pipeline_jobs import OutputError, PipelineError, shown
 from pipeline_orchestration import UsageError
 
 from .commands import cli
+from .deploying import deploy, serve
 from .exits import SUCCESS, exit_code, signalled
 from .report import print_failure
 from .stopping import end_by_default, end_on_signals
+
+cli.add_command(deploy)
+cli.add_command(serve)
 
 
 def main() -> NoReturn:

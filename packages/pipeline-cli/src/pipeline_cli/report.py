@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_jobs import BatchId, JobResult, PipelineError, shown
-from pipeline_orchestration import RunResult
-
-from .continuing import continue_with
+from pipeline_orchestration import RunResult, continue_with
 
 if TYPE_CHECKING:
     from pipeline_orchestration import PipelineRunner  # 30 ms to import
@@ -32,7 +30,7 @@ def as_text(
         if not result.success:
             where = " ".join(filter(None, (result.last.job, result.input)))
             click.echo(f"Error: {where}: {shown(result.error or '')} [{result.code}]", err=True)
-            if command := continue_with(runner, result, given, value):
+            if command := continue_with(runner.pipeline, result, given, value):
                 click.echo(f"To continue: {command}", err=True)
                 if given.get("db_url") and runner.config.db_url and runner.config.db_url.has_password:
                     click.echo(_LEFT_OUT, err=True)
@@ -93,7 +91,7 @@ def as_json(
                 "engine_reason": choice.reason,
                 "error": None,
                 "runs": [
-                    _run(result, continue_with(runner, result, given, value))
+                    _run(result, continue_with(runner.pipeline, result, given, value))
                     for value, result in zip(inputs, results, strict=True)
                 ],
             }

@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from .choice import EngineChoice
     from .config import PipelineConfig
     from .context import RunContext
+    from .continuing import continue_with
     from .definition import JobSpec, PipelineDefinition
+    from .deploying import Deployed, deploy, serve
     from .diagnosis import diagnose
     from .errors import JobTimeoutError, OrchestrationError, UsageError
     from .names import EngineName, LogLevel
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from .sources import pipeline_address
 
 __all__ = [
+    "Deployed",
     "EngineChoice",
     "EngineName",
     "JobSpec",
@@ -31,14 +34,18 @@ __all__ = [
     "RunContext",
     "RunResult",
     "UsageError",
+    "continue_with",
+    "deploy",
     "diagnose",
     "load_pipeline",
     "make_job_task",
     "pipeline_address",
     "run_pipeline",
+    "serve",
 ]
 
 _MODULES = {
+    "Deployed": "deploying",
     "EngineChoice": "choice",
     "EngineName": "names",
     "JobSpec": "definition",
@@ -51,11 +58,14 @@ _MODULES = {
     "RunContext": "context",
     "RunResult": "result",
     "UsageError": "errors",
+    "continue_with": "continuing",
+    "deploy": "deploying",
     "diagnose": "diagnosis",
     "load_pipeline": "address",
     "make_job_task": "on_prefect.tasks",
     "pipeline_address": "sources",
     "run_pipeline": "on_prefect.flow",
+    "serve": "deploying",
 }
 
 

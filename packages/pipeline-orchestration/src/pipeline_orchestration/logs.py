@@ -43,9 +43,14 @@ def at_level(level: LogLevel) -> Iterator[None]:
                 _before.clear()
 
 
+def number_of(level: LogLevel) -> int:
+    """Return a level as loggers take it."""
+    return _SILENT if level is LogLevel.OFF else logging.getLevelNamesMapping()[level]
+
+
 def _levels(level: LogLevel) -> dict[str, int]:
     """Return the level of each logger by its name."""
-    number = _SILENT if level is LogLevel.OFF else logging.getLevelNamesMapping()[level]
+    number = number_of(level)
     wanted = dict.fromkeys((*OURS, "dotenv"), number)
     # Prefect sets up its loggers when the flow imports it: what they had before is nothing to put back.
     if f"{__package__}.on_prefect.flow" in sys.modules:

@@ -20,8 +20,8 @@ from .config import PipelineConfig
 from .context import RunContext, RunProgress
 from .crossing import crossed
 from .definition import PipelineDefinition
-from .errors import OrchestrationError
 from .hooks import call_hooks
+from .importing import import_prefect
 from .limits import limited
 from .logs import at_level
 from .names import EngineName, LogLevel
@@ -84,8 +84,8 @@ class PipelineRunner:
             max_record_bytes=max_record_bytes,
         )
         self.pipeline = load_pipeline(self.config.pipeline) if given is None else given
-        # Of a definition that is handed over as an object, Prefect is told the name.
-        self._address = absolute(self.config.pipeline) if given is None else given.name
+        # That of a definition that is handed over as an object is not known; Prefect is told its name.
+        self.address = absolute(self.config.pipeline) if given is None else None
 
     @property
     def available_jobs(self) -> list[str]:
@@ -195,14 +195,7 @@ class PipelineRunner:
                 from .on_prefect.temporary_server import VARIABLES, temporary_server  # noqa: PLC0415  # 20 ms to import
 
                 temporary_server.begin(VARIABLES)
-            from pydantic import ValidationError  # noqa: PLC0415  # 0.1 s to import, and Prefect does it anyway
-
-            try:
-                from .on_prefect import flow  # noqa: F401, PLC0415  # Prefect takes over a second to import
-            except ValidationError as error:  # of Prefect's settings, which its import reads
-                first = error.errors(include_url=False, include_input=False)[0]
-                text = ": ".join(["Prefect's settings cannot be used", *map(str, first["loc"]), first["msg"]])
-                raise OrchestrationError("orchestration.settings", text) from error
+            import_prefect()
         return choice.engine
 
     def _run(
@@ -219,7 +212,13 @@ class PipelineRunner:
             # Its import has set up logging anew.
             with at_level(self.config.log_level):
                 return run_on_prefect(
-                    self.pipeline, self._address, inputs, start_from, stop_after, self.config, progress
+                    self.pipeline,
+                    self.address or self.pipeline.name,
+                    inputs,
+                    start_from,
+                    stop_after,
+                    self.config,
+                    progress,
                 )
         specs = self.pipeline.between(start_from, stop_after)
         context = RunContext(self.config, str(uuid.uuid4()), progress)

@@ -1,20 +1,18 @@
 """A definition becomes a Prefect flow run: one flow for every definition, entry and exit point."""
 
-import re
+import time
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
-import httpx
 from prefect import flow, tags
-from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Failed
 from prefect.utilities.annotations import quote
 
-from pipeline_jobs import BaseJob, JobResult, shown
-from pipeline_orchestration.address import load_pipeline
+from pipeline_jobs import BaseJob, JobResult, PipelineError, shown
+from pipeline_orchestration.address import absolute, load_pipeline
 from pipeline_orchestration.config import PipelineConfig
 from pipeline_orchestration.context import RunContext, RunProgress
 from pipeline_orchestration.crossing import restored, uri
@@ -26,26 +24,16 @@ from pipeline_orchestration.local import Slot
 from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import label, not_run, run_all
 
+from .artifacts import Ran, key, report
 from .limits import server_slots
+from .logs import logs_on_prefect
 from .marks import page, pipeline_tag, tag_batches, task_runs_untagged
-from .setup import prefect_for_this_process, tidy_failures
+from .moving import ProgressArtifact, both
+from .setup import keep_tidy, prefect_for_this_process, tidy_failures
 from .tasks import JobFailedError, JobTasks
+from .trouble import GAVE_UP, gave_up
 
 ENGINE = "prefect"
-
-# What Prefect raises when its API is away or refuses; jobs raise nothing, their failures are results.
-# The last four where what answers is another program's: Prefect takes it for its own.
-_GAVE_UP = (
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    PrefectException,
-    OSError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-)
 
 
 @dataclass(slots=True)
@@ -82,10 +70,11 @@ def run_pipeline(
     output_dir: str | None = None,
     db_path: str | None = None,
     db_url: str | None = None,
-    on_duplicate: str | None = None,
+    on_duplicate: Literal["skip", "load", "error"] | None = None,
     encoding: str | None = None,
     busy_timeout: float | None = None,
     max_record_bytes: int | None = None,
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "OFF"] | None = None,
 ) -> object:
     """Run the jobs of a pipeline over one input or many.
 
@@ -104,45 +93,61 @@ def run_pipeline(
         encoding: of the input files.
         busy_timeout: seconds to wait for the database.
         max_record_bytes: of a record's content in UTF-8; an input with a larger one is refused.
+        log_level: how much is logged, by the jobs too: `DEBUG`, `INFO` … or `OFF`.
     """
     here = _here.get()
     _here.set(None)  # a run that a job starts is not this one
-    config = (
-        here.config
-        if here
-        else PipelineConfig.load(
-            output_dir=output_dir and restored(output_dir),
-            db_path=db_path and restored(db_path),
-            db_url=db_url,
-            on_duplicate=on_duplicate,
-            encoding=encoding,
-            busy_timeout=busy_timeout,
-            max_record_bytes=max_record_bytes,
+    run = str(flow_run.id)
+    if not here:
+        keep_tidy(run)
+    started = time.monotonic()
+    try:
+        config = (
+            here.config
+            if here
+            else PipelineConfig.load(
+                output_dir=output_dir and restored(output_dir),
+                db_path=db_path and restored(db_path),
+                db_url=db_url,
+                on_duplicate=on_duplicate,
+                encoding=encoding,
+                busy_timeout=busy_timeout,
+                max_record_bytes=max_record_bytes,
+                log_level=log_level,
+            )
         )
-    )
-    definition = here.definition if here else load_pipeline(pipeline)
-    specs = definition.between(start_from, stop_after)
+        definition = here.definition if here else load_pipeline(pipeline)
+        specs = definition.between(start_from, stop_after)
+    except PipelineError as error:
+        return Failed(message=shown(f"{error.code}: {error}"))
     slot = (here and here.slot) or server_slots(definition.name, specs)
     tasks = JobTasks(definition.name, slot)
 
     def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
+        follow(job)
         try:
             # Quoted: Prefect would look for futures in all of the data, and give up on deep nesting.
             return tasks.of(spec, job)(job, quote(value), f"{spec.name} {name.rpartition('/')[2]}")
         except JobFailedError as failed:
             return failed.result
 
-    run_id = str(flow_run.id)
-    url = page(run_id)
-    context = RunContext(config, run_id, here.progress if here else None)
+    url = page(run)
     results = here.results if here else []
-    with task_runs_untagged(pipeline_tag(definition.name)):
+    with (
+        logs_on_prefect(run, specs, config.log_level, printed=here is None) as follow,
+        ProgressArtifact(key(definition, "progress"), run) as progress,
+        task_runs_untagged(pipeline_tag(definition.name)),
+    ):
+        context = RunContext(config, run, both(progress, here.progress if here else None))
         for result in run_all(specs, inputs, context, ENGINE, execute):
             # One by one, so that what was done is known even if Prefect gives up.
             results.append(replace(result, url=url))
-    tag_batches(run_id, {*flow_run.tags, pipeline_tag(definition.name)}, results)
+    tag_batches(run, {*flow_run.tags, pipeline_tag(definition.name)}, results)
     if here is None:  # else the runner does, which knows of those that did not come here
         call_hooks(definition, results)
+    seconds = time.monotonic() - started
+    address = absolute(pipeline)
+    report(Ran(definition, address, config, inputs, start_from, stop_after, results, seconds))
     failed = [result for result in results if not result.success]
     if not failed:
         return [{"input": result.input, "batch_id": result.batch_id} for result in results]
@@ -184,27 +189,21 @@ def run_on_prefect(
                 output_dir=uri(config.output_dir),
                 db_path=None if config.db_url else uri(config.db_path),
                 db_url=str(config.db_url) if config.db_url else None,
-                on_duplicate=str(config.on_duplicate),
+                on_duplicate=config.on_duplicate.value,
                 encoding=config.encoding,
                 busy_timeout=config.busy_timeout,
                 max_record_bytes=config.max_record_bytes,
+                log_level=config.log_level.value,
                 return_state=True,
             )
-            failure = _gave_up(state.message or state.name or "")
+            failure = gave_up(state.message or state.name or "")
     except OrchestrationError as error:
         failure = error
-    except _GAVE_UP as error:
-        failure = _gave_up(str(error) or type(error).__name__)
+    except GAVE_UP as error:
+        failure = gave_up(str(error) or type(error).__name__)
     finally:
         _here.reset(token)
     results = here.results
     if len(results) < len(inputs):
         results.append(RunResult(label(inputs[len(results)]), ENGINE, exception=failure))
     return results + [not_run(text, ENGINE, results[-1]) for text in inputs[len(results) :]]
-
-
-def _gave_up(reason: str) -> OrchestrationError:
-    # Of an API that refuses, Prefect names the URL with user and password.
-    first = re.sub(r"://\S*@", "://", reason.partition("\n")[0])
-    text = f"Prefect gave up: {first}; see that its API can be reached, or use --engine local"
-    return OrchestrationError("orchestration.failed", text)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from prefect.exceptions import FailedRun
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_REQUEST_TIMEOUT,
@@ -24,6 +25,10 @@ from .temporary_server import PASSWORD, VARIABLES, temporary_server
 
 # Prefect's own 60 s and 5 retries, after 2, 4, 8 … s, come to seven minutes for each request.
 _PATIENCE = {PREFECT_API_REQUEST_TIMEOUT: 20.0, PREFECT_CLIENT_MAX_RETRIES: 2}
+
+_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+_ENGINE = "prefect.engine"  # of the process of a worker, in Prefect 3.7
+_tidy: set[str] = set()
 
 
 @contextmanager
@@ -57,6 +62,18 @@ def _on_temporary_server() -> dict[Any, str]:
     return {PREFECT_API_AUTH_STRING: PASSWORD, PREFECT_API_URL: url, PREFECT_UI_URL: ""}
 
 
+@contextmanager
+def configured_api() -> Iterator[None]:
+    """Set Prefect up for a talk with the API that is configured.
+
+    Raises:
+        OrchestrationError: ``orchestration.settings``: the URL of the API makes no sense.
+    """
+    updates = _without_password(PREFECT_API_URL.value() or "")
+    with temporary_settings(updates, set_defaults=_PATIENCE):
+        yield
+
+
 def _without_password(url: str) -> dict[Any, str]:
     """Return settings with user and password where Prefect keeps them: of a URL, it logs all."""
     try:
@@ -80,7 +97,7 @@ def _without_password(url: str) -> dict[Any, str]:
 @contextmanager
 def tidy_failures() -> Iterator[None]:
     """Keep Prefect from logging the tracebacks of failures; when debugging, make them printable."""
-    loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "prefect.task_runs")]
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
         logger.addFilter(_tidied)
     try:
@@ -88,6 +105,22 @@ def tidy_failures() -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.removeFilter(_tidied)
+
+
+def keep_tidy(run: str) -> None:
+    """Keep Prefect from logging tracebacks of a run's failures, also where a worker ends it."""
+    if not _tidy:
+        for name in (*_LOGGERS, _ENGINE):
+            logging.getLogger(name).addFilter(_tidied_if_asked)
+    _tidy.add(run)
+
+
+def _tidied_if_asked(record: logging.LogRecord) -> bool:
+    ours = str(getattr(record, "flow_run_id", "")) in _tidy
+    # That a run failed is no news after its state; a process of a worker says so again, as an exception.
+    if (ours or record.name == _ENGINE) and record.exc_info and isinstance(record.exc_info[1], FailedRun):
+        return False
+    return not ours or _tidied(record)
 
 
 def _tidied(record: logging.LogRecord) -> bool:

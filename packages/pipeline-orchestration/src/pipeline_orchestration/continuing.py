@@ -6,27 +6,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_jobs import Url
-from pipeline_orchestration import RunResult
 
 if TYPE_CHECKING:
-    from pipeline_orchestration import PipelineRunner  # 30 ms to import
+    from .definition import PipelineDefinition
+    from .result import RunResult
 
 _FOR_GOOD = ("input.", "batch.", "usage.")  # refused again, however often it is run
 _GLOBAL = ("log_level", "output_dir", "db_path", "db_url", "engine", "pipeline")
 
 
 def continue_with(
-    runner: "PipelineRunner", result: RunResult, given: Mapping[str, object], value: str
+    pipeline: "PipelineDefinition", result: "RunResult", given: Mapping[str, object], value: str
 ) -> str | None:
     """Return the command that runs what a failure left undone; None where it is the input that has to change.
 
     Args:
-        runner: that ran it.
+        pipeline: that was run.
         result: of the run that failed.
         given: options by name, as they were given.
         value: the input, as it was given.
     """
-    if result.success or not result.jobs or result.last.job == runner.available_jobs[0]:
+    if result.success or not result.jobs or result.last.job == pipeline.names[0]:
         return None
     if str(result.code).startswith(_FOR_GOOD) and not result.last.retriable:
         return None
@@ -37,12 +37,14 @@ def continue_with(
         return None
     known = {name: given.get(name) for name in _GLOBAL}
     if known["db_url"]:
-        known["db_url"] = runner.config.db_url  # as text without the password
+        from pipeline_db import DatabaseUrl  # noqa: PLC0415  # Peewee takes 0.05 s to import
+
+        known["db_url"] = DatabaseUrl(str(known["db_url"]))  # whose text is without the password
     words = ["pipeline", *_options(known), "run"]
     rest = {name: value for name, value in given.items() if name not in _GLOBAL}
     words += _options(rest | {"start_from": start_from})
     words += ["--", str(target)] if str(target).startswith("-") else [str(target)]
-    return " ".join(map(_quoted, words))
+    return " ".join(map(quoted, words))
 
 
 def _options(given: Mapping[str, object]) -> list[str]:
@@ -53,7 +55,7 @@ def _options(given: Mapping[str, object]) -> list[str]:
     return words
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """Quote for a shell; what does not print, as bash, zsh and ksh read it in $'…'."""
     if word.isprintable():
         return shlex.quote(word)

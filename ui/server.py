@@ -1,0 +1,91 @@
+"""A Prefect server with its pages, on a free port of this machine alone, and programs that use it."""
+
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+_PATIENCE = 180  # seconds: the first start runs all migrations
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs, and a folder in which commands use it.
+
+    Args:
+        url: of its pages.
+        folder: where commands run.
+        environment: in which they do.
+    """
+
+    url: str
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *words: str) -> int:
+        """Run a command, show what it prints, and return its exit code."""
+        print("$", *words, flush=True)
+        return subprocess.run(words, cwd=self.folder, env=self.environment, check=False).returncode
+
+
+@contextmanager
+def started(place: Path) -> Iterator[Server]:
+    """Start a server whose database is in a folder, and stop it at the end of the block."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    folder = place / "work"
+    folder.mkdir()
+    environment = _environment(place, url)
+    # Its own API is beside it, wherever the environment would have it look for one.
+    of_server = {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
+    words = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (place / "server.log").open("wb") as log:
+        process = subprocess.Popen(words, cwd=place, env=of_server, stdout=log, stderr=log)
+    try:
+        _wait(process, port)
+        yield Server(url, folder, environment)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _environment(place: Path, url: str) -> dict[str, str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PIPELINE_"))
+    }
+    return kept | {
+        "COLUMNS": "100",
+        "DO_NOT_TRACK": "1",
+        "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]),
+        "PREFECT_API_URL": f"{url}/api",
+        "PREFECT_HOME": str(place / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_UI_API_URL": f"{url}/api",
+    }
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            sys.exit(f"the server ended with {process.returncode}; see server.log")
+        with suppress(OSError, HTTPException):
+            connection = HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/api/health")
+            if connection.getresponse().status == 200:
+                return
+        time.sleep(0.3)
+    sys.exit(f"the server did not start within {_PATIENCE} s")
