@@ -21,8 +21,8 @@ from pipeline_jobs import (
 )
 
 from .database import Database, NothingThereError, Prepared, Transaction
-from .errors import DatabaseError
 from .models import ProcessingBatch
+from .postgres.driver import missing_driver
 from .sqlite_file import SqliteFile
 from .statements import (
     COMPLETE_BATCH,
@@ -162,16 +162,6 @@ def _database(place: Path | DatabaseUrl) -> Database:
     from .postgres.server import PostgresServer  # noqa: PLC0415  # psycopg takes 0.2 s to import
 
     return PostgresServer(place)
-
-
-def missing_driver(url: DatabaseUrl) -> DatabaseError | None:
-    """Return what to do where psycopg is not installed; None where it is."""
-    try:
-        import psycopg  # noqa: F401, PLC0415  # see above
-    except ImportError as error:  # of psycopg, or of libpq, without which it is of no use
-        text = f"{url}: PostgreSQL takes psycopg; pip install './packages/pipeline-db[postgres]'"
-        return DatabaseError("database.no_driver", f"{text} ({str(error).partition(chr(10))[0]})")
-    return None
 
 
 def _all(head: list[Sequence[Record]], rest: Iterator[Sequence[Record]]) -> Iterator[Sequence[Record]]:
