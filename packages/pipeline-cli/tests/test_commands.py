@@ -43,10 +43,12 @@ Options:
   --help                          Show this message and exit.
 
 Commands:
+  deploy     Make a deployment on a Prefect server, for a worker to run.
   doctor     Examine all that a run depends on, and change nothing.
   list-jobs  List all available jobs in the pipeline.
   run        Run the pipeline with flexible start/stop points.
   run-all    Run the complete pipeline (A -> B -> C).
+  serve      Make a deployment, and run it from here until Ctrl-C.
 """,
     ("list-jobs",): """\
 Usage: pipeline list-jobs [OPTIONS]
