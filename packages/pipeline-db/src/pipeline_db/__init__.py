@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from .errors import CorruptError, DatabaseError
 from .models import ProcessedRecord, ProcessingBatch
 from .store import BUSY_TIMEOUT, PeeweeStore
+from .turns import Turns
 
 if TYPE_CHECKING:
     from .diagnosis import examine_database
@@ -16,6 +17,7 @@ __all__ = [
     "PeeweeStore",
     "ProcessedRecord",
     "ProcessingBatch",
+    "Turns",
     "examine_database",
 ]
 

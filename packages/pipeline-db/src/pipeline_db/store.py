@@ -1,6 +1,7 @@
 """Batches in a database: what jobs ask of a `BatchStore`, through Peewee."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,7 @@ from .statements import (
     FIND_BATCH,
     LOADED,
 )
+from .turns import Turns
 
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process's lock, unless told otherwise."""
@@ -47,14 +49,21 @@ class PeeweeStore:
         path: the file, made when the first batch is loaded.
         busy_timeout: seconds to wait for another process's lock, in all.
         run_id: what is noted on batches as the run that loaded them.
+        turns: taken before the timeout begins, so that stores which share them never see each other's locks.
     """
 
     def __init__(
-        self, path: Path | str, *, busy_timeout: float = BUSY_TIMEOUT, run_id: str | None = None
+        self,
+        path: Path | str,
+        *,
+        busy_timeout: float = BUSY_TIMEOUT,
+        run_id: str | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.path = Path(path).absolute()
         self.busy_timeout = busy_timeout
         self.run_id = run_id
+        self.turns = turns
 
     def check(self) -> None:
         """Make sure that the database can be used; nothing is created or changed.
@@ -62,7 +71,11 @@ class PeeweeStore:
         Raises:
             DatabaseError: it cannot be used, or is not one of ours.
         """
-        check(self.path, self.busy_timeout)
+        with self._turn():
+            check(self.path, self.busy_timeout)
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return self.turns.taken() if self.turns else nullcontext()
 
     def load(self, source: Source, chunks: Iterable[Sequence[Record]], on_duplicate: OnDuplicate) -> Loaded:
         """Load all chunks as one batch, as ``BatchStore.load`` says.
@@ -75,7 +88,7 @@ class PeeweeStore:
         chunks = begun(iter(chunks), 2)
         if not exists(self.path):
             create(self.path)
-        with Connection(self.path, self.busy_timeout) as connection, connection.writing():
+        with self._turn(), Connection(self.path, self.busy_timeout) as connection, connection.writing():
             batch_id = _begin(connection, source, self.run_id)
             digest = RecordsDigest()
 
@@ -109,7 +122,7 @@ class PeeweeStore:
         )
         if not exists(self.path):
             raise missing
-        with Connection(self.path, self.busy_timeout) as connection, connection.writing():
+        with self._turn(), Connection(self.path, self.busy_timeout) as connection, connection.writing():
             batch = connection.execute(FIND_BATCH, id=batch_id).fetchone()
             if batch is None:
                 raise missing

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from .definition import JobSpec, PipelineDefinition
     from .diagnosis import diagnose
     from .errors import OrchestrationError, UsageError
-    from .names import EngineName, LogLevel
+    from .inputs import expand_inputs
+    from .names import EngineName, LogLevel, TaskRunnerName
     from .on_prefect.flow import run_pipeline
     from .on_prefect.tasks import make_job_task
     from .result import RunResult
@@ -29,8 +30,10 @@ __all__ = [
     "PipelineRunner",
     "RunContext",
     "RunResult",
+    "TaskRunnerName",
     "UsageError",
     "diagnose",
+    "expand_inputs",
     "load_pipeline",
     "make_job_task",
     "pipeline_address",
@@ -48,8 +51,10 @@ _MODULES = {
     "PipelineRunner": "runner",
     "RunContext": "context",
     "RunResult": "result",
+    "TaskRunnerName": "names",
     "UsageError": "errors",
     "diagnose": "diagnosis",
+    "expand_inputs": "inputs",
     "load_pipeline": "address",
     "make_job_task": "on_prefect.tasks",
     "pipeline_address": "sources",

@@ -1,7 +1,7 @@
 """A definition becomes a Prefect flow run: one flow for every definition, entry and exit point."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -140,6 +140,7 @@ def run_on_prefect(
     stop_after: str | None,
     config: PipelineConfig,
     progress: RunProgress | None = None,
+    finished: Callable[[RunResult], None] | None = None,
 ) -> list[RunResult]:
     """Run inputs as one flow run, and return a result for each.
 
