@@ -62,7 +62,7 @@ print(len(told))
 """
 HANDLERS = """
 import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a shell, whatever the tests were started with
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a shell, however tests start
 signal.signal(signal.SIGTERM, lambda *_: exit(143))
 """
 

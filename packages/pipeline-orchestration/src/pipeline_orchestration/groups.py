@@ -77,7 +77,11 @@ def perform(packed: bytes, inputs: Sequence[str], execute: Execute = local.execu
         OrchestrationError: ``orchestration.definition``: the definition cannot be imported here.
     """
     specs, context, engine = unpacked(packed)
-    results = list(run_all(specs, inputs, context, engine, execute))
+    return pack(list(run_all(specs, inputs, context, engine, execute)))
+
+
+def pack(results: list[RunResult]) -> bytes:
+    """Return results as bytes that any of our processes can read, whatever jobs have returned or raised."""
     together = _packed(results)
     if together.success:
         return together.unwrap()
@@ -85,7 +89,7 @@ def perform(packed: bytes, inputs: Sequence[str], execute: Execute = local.execu
 
 
 def results_of(packed: bytes) -> list[RunResult]:
-    """Return the results that ``perform`` has packed."""
+    """Return the results that were packed elsewhere."""
     results: list[RunResult] = pickle.loads(packed)  # noqa: S301  # of a process of ours
     return results
 

@@ -89,8 +89,6 @@ class PipelineRunner:
         self.pipeline = load_pipeline(self.config.pipeline) if given is None else given
         # Other processes are told an address, where there is one, else they are sent the definition.
         self._sent = absolute(self.config.pipeline) if given is None else given
-        # Of a definition that is handed over as an object, Prefect is told the name.
-        self._address = absolute(self.config.pipeline) if given is None else given.name
 
     @property
     def available_jobs(self) -> list[str]:
@@ -213,7 +211,7 @@ class PipelineRunner:
             with at_level(self.config.log_level):
                 return run_on_prefect(
                     self.pipeline,
-                    self._address,
+                    self._sent,
                     inputs,
                     start_from,
                     stop_after,

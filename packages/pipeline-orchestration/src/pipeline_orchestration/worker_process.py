@@ -49,7 +49,7 @@ def begin(parent: int, folder: Path, root_level: int, disabled: int, level: LogL
         disabled: up to which level nothing is logged at all.
         level: of our loggers.
     """
-    threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
+    threading.Thread(target=end_with, args=(parent, folder), daemon=True).start()
     for number in ASKED_TO_END:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _unwind)
@@ -79,8 +79,15 @@ def _unwind(_number: int, _frame: FrameType | None) -> None:
         raise EndedError
 
 
-def _end_with(parent: int, folder: Path) -> None:
+def end_with(parent: int, folder: Path | None = None) -> None:
+    """Wait for the process with that id, which started this one, to end, and end.
+
+    Args:
+        parent: the id.
+        folder: to be removed then, which whoever is killed does not do.
+    """
     while os.getppid() == parent:
         time.sleep(_LOOK)
-    shutil.rmtree(folder, ignore_errors=True)  # which the parent was too dead to do
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)

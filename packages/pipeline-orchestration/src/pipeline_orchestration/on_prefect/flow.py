@@ -2,29 +2,30 @@
 
 import re
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Failed
-from prefect.utilities.annotations import quote
 
-from pipeline_jobs import BaseJob, JobResult, shown
-from pipeline_orchestration.address import load_pipeline
+from pipeline_jobs import shown
+from pipeline_orchestration.address import absolute, load_pipeline
 from pipeline_orchestration.config import PipelineConfig
-from pipeline_orchestration.context import RunContext, RunProgress
+from pipeline_orchestration.context import RunProgress
 from pipeline_orchestration.crossing import restored, uri
-from pipeline_orchestration.definition import JobSpec, PipelineDefinition
+from pipeline_orchestration.definition import PipelineDefinition
 from pipeline_orchestration.errors import OrchestrationError
+from pipeline_orchestration.groups import Work
 from pipeline_orchestration.result import RunResult
-from pipeline_orchestration.sequence import label, not_run, run_all
+from pipeline_orchestration.sequence import label, not_run
 
+from .here import Here, handed_over, taken
 from .setup import prefect_for_this_process, tidy_failures
-from .tasks import JobFailedError, make_job_task
+from .spreading import run_spread
+from .task_runners import check_task_runner
 
 ENGINE = "prefect"
 
@@ -41,19 +42,6 @@ _GAVE_UP = (
     AttributeError,
     LookupError,
 )
-
-
-@dataclass(slots=True)
-class _Here:
-    """What a run started in this process hands its flow past Prefect, and is handed back."""
-
-    definition: PipelineDefinition
-    config: PipelineConfig
-    progress: RunProgress | None
-    results: list[RunResult] = field(default_factory=list)
-
-
-_here: ContextVar[_Here | None] = ContextVar("_here", default=None)
 
 
 def _short(text: str) -> str:
@@ -79,6 +67,10 @@ def run_pipeline(
     encoding: str | None = None,
     busy_timeout: float | None = None,
     max_record_bytes: int | None = None,
+    concurrency: int | None = None,
+    task_runner: str | None = None,
+    dask_address: str | None = None,
+    ray_address: str | None = None,
 ) -> object:
     """Run the jobs of a pipeline over one input or many.
 
@@ -95,9 +87,12 @@ def run_pipeline(
         encoding: of the input files.
         busy_timeout: seconds to wait for the database.
         max_record_bytes: of a record's content in UTF-8; an input with a larger one is refused.
+        concurrency: how many inputs are worked on at a time.
+        task_runner: what does that: `threads`, `processes`, `dask` or `ray`.
+        dask_address: of a Dask cluster that is there already.
+        ray_address: of a Ray cluster that is there already.
     """
-    here = _here.get()
-    _here.set(None)  # a run that a job starts is not this one
+    here = taken()
     config = (
         here.config
         if here
@@ -108,23 +103,21 @@ def run_pipeline(
             encoding=encoding,
             busy_timeout=busy_timeout,
             max_record_bytes=max_record_bytes,
+            concurrency=concurrency,
+            task_runner=task_runner,
+            dask_address=dask_address,
+            ray_address=ray_address,
         )
     )
-    definition = here.definition if here else load_pipeline(pipeline)
-    specs = definition.between(start_from, stop_after)
-    tasks = {spec.name: make_job_task(spec) for spec in specs}
-
-    def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
-        try:
-            # Quoted: Prefect would look for futures in all of the data, and give up on deep nesting.
-            return tasks[spec.name](job, quote(value), f"{spec.name} {name.rpartition('/')[2]}")
-        except JobFailedError as failed:
-            return failed.result
-
-    context = RunContext(config, str(flow_run.id), here.progress if here else None)
-    results = here.results if here else []
-    for result in run_all(specs, inputs, context, ENGINE, execute):
-        results.append(result)  # one by one, so that what was done is known even if Prefect gives up
+    sent = here.sent if here else absolute(pipeline)
+    specs = (here.definition if here else load_pipeline(pipeline)).between(start_from, stop_after)
+    work = Work(sent, start_from, stop_after, config, str(flow_run.id), ENGINE)
+    found = here.results if here else {}
+    for position, result in run_spread(work, specs, inputs, here.progress if here else None):
+        found[position] = result  # one by one, so that what was done is known even if Prefect gives up
+        if here and here.finished:
+            here.finished(result)
+    results = [found[position] for position in range(len(inputs))]
     failed = [result for result in results if not result.success]
     if not failed:
         return [{"input": result.input, "batch_id": result.batch_id} for result in results]
@@ -134,7 +127,7 @@ def run_pipeline(
 
 def run_on_prefect(
     definition: PipelineDefinition,
-    address: str,
+    sent: PipelineDefinition | str,
     inputs: Sequence[str],
     start_from: str | None,
     stop_after: str | None,
@@ -145,12 +138,24 @@ def run_on_prefect(
     """Run inputs as one flow run, and return a result for each.
 
     Definition and settings are handed over in memory; Prefect is told what its API can take of them. Where
-    Prefect gives up, the results say so from the input on that it did not come to.
+    Prefect gives up, the results say so from the first input on that it did not come to.
+
+    Args:
+        definition: of the jobs.
+        sent: what other processes are told of it: its address, where it has one.
+        inputs: as an engine is given them.
+        start_from: the first job.
+        stop_after: the last job.
+        config: the settings.
+        progress: called now and then by jobs that take long.
+        finished: called with each result as it is known.
     """
-    here = _Here(definition, config, progress)
-    token = _here.set(here)
+    address = sent if isinstance(sent, str) else definition.name
+    here = Here(definition, sent, config, progress, finished)
     try:
-        with prefect_for_this_process(), tidy_failures():
+        if config.spreads_by:
+            check_task_runner(config.spreads_by)
+        with prefect_for_this_process(), tidy_failures(), handed_over(here):
             state = run_pipeline(
                 pipeline=shown(address),
                 inputs=list(inputs),
@@ -162,19 +167,33 @@ def run_on_prefect(
                 encoding=config.encoding,
                 busy_timeout=config.busy_timeout,
                 max_record_bytes=config.max_record_bytes,
+                concurrency=config.concurrency,
+                task_runner=config.task_runner and str(config.task_runner),
+                dask_address=config.dask_address,
+                ray_address=config.ray_address,
                 return_state=True,
             )
-            failure = _gave_up(state.message or state.name or "")
+            failure = _failure(state)
     except OrchestrationError as error:
         failure = error
     except _GAVE_UP as error:
         failure = _gave_up(str(error) or type(error).__name__)
-    finally:
-        _here.reset(token)
     results = here.results
-    if len(results) < len(inputs):
-        results.append(RunResult(label(inputs[len(results)]), ENGINE, exception=failure))
-    return results + [not_run(text, ENGINE, results[-1]) for text in inputs[len(results) :]]
+    first: RunResult | None = None
+    for position, text in enumerate(inputs):
+        if position not in results:
+            results[position] = (
+                not_run(text, ENGINE, first) if first else RunResult(label(text), ENGINE, exception=failure)
+            )
+            first = first or results[position]
+    return [results[position] for position in range(len(inputs))]
+
+
+def _failure(state: State[Any]) -> OrchestrationError:
+    """Return why a flow run has not come to all inputs, if it has not."""
+    if isinstance(state.data, OrchestrationError):
+        return state.data
+    return _gave_up(state.message or state.name or "")
 
 
 def _gave_up(reason: str) -> OrchestrationError:

@@ -1,13 +1,16 @@
 """A job as a Prefect task: it fails where the job fails, and is tried again as the job's definition says."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.utilities.annotations import quote
 
 from pipeline_jobs import BaseJob, JobResult, shown
 from pipeline_orchestration.definition import JobSpec
+from pipeline_orchestration.sequence import Execute
 
 
 class JobFailedError(Exception):
@@ -48,6 +51,20 @@ def make_job_task(spec: JobSpec) -> Task[[BaseJob[Any, Any], object, str], JobRe
         # Prefect's serializer interprets what it reads back; records stay out of its results.
         persist_result=False,
     )
+
+
+def as_tasks(specs: Sequence[JobSpec]) -> Execute:
+    """Return what executes each of these jobs as a task run of its own, named as `A sample.txt`."""
+    tasks = {spec.name: make_job_task(spec) for spec in specs}
+
+    def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
+        try:
+            # Quoted: Prefect would look for futures in all of the data, and give up on deep nesting.
+            return tasks[spec.name](job, quote(value), f"{spec.name} {name.rpartition('/')[2]}")
+        except JobFailedError as failed:
+            return failed.result
+
+    return execute
 
 
 def _execute(job: BaseJob[Any, Any], value: object, run_name: str) -> JobResult[Any]:  # noqa: ARG001  # for Prefect

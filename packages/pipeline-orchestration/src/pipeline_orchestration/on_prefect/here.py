@@ -1,0 +1,55 @@
+"""What a run that is started in this process hands its flow past Prefect, and is handed back.
+
+Apart from the flow, which Prefect pickles by value for a task runner, with all that its body names.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from pipeline_orchestration.config import PipelineConfig
+from pipeline_orchestration.context import RunProgress
+from pipeline_orchestration.definition import PipelineDefinition
+from pipeline_orchestration.result import RunResult
+
+
+@dataclass(slots=True)
+class Here:
+    """A run as it is known here.
+
+    Args:
+        definition: of the jobs.
+        sent: what other processes are told of it: its address, where it has one.
+        config: the settings.
+        progress: called now and then by jobs that take long.
+        finished: called with each result as it is known.
+        results: by the position of the input, put here by the flow.
+    """
+
+    definition: PipelineDefinition
+    sent: PipelineDefinition | str
+    config: PipelineConfig
+    progress: RunProgress | None = None
+    finished: Callable[[RunResult], None] | None = None
+    results: dict[int, RunResult] = field(default_factory=dict)
+
+
+_here: ContextVar[Here | None] = ContextVar("_here", default=None)
+
+
+@contextmanager
+def handed_over(here: Here) -> Iterator[None]:
+    """Have the flow that starts in the block take what is handed over."""
+    token = _here.set(here)
+    try:
+        yield
+    finally:
+        _here.reset(token)
+
+
+def taken() -> Here | None:
+    """Take what was handed over to this flow; a flow that one of its jobs starts finds nothing."""
+    here = _here.get()
+    _here.set(None)
+    return here
