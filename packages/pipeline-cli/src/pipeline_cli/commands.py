@@ -87,12 +87,12 @@ def _inputs_and_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.Choice([choice.value for choice in OnDuplicate]),
             help="What to do with records that a finalized batch holds already.",
         ),
-        click.option("--ray-address", metavar="URL", help="Ray cluster that is there already, as ray://…"),
-        click.option("--dask-address", metavar="URL", help="Dask cluster that is there already, as tcp://…"),
+        click.option("--ray-address", metavar="URL", help="Ray cluster to use, as ray://host:port."),
+        click.option("--dask-address", metavar="URL", help="Dask cluster to use, as tcp://host:port."),
         click.option(
             "--task-runner",
             type=click.Choice([choice.value for choice in TaskRunnerName]),
-            help="What of Prefect's works on several inputs at a time.",
+            help="Task runner by which Prefect spreads inputs.",
         ),
         click.option("--concurrency", type=int, metavar="N", help="Inputs to work on at a time."),
     ):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pipeline_orchestration import PipelineRunner  # 30 ms to import
 
 _FOR_GOOD = ("input.", "batch.", "usage.")  # refused again, however often it is run
+_OF_MANY = ("concurrency",)  # what continues is one input
 _GLOBAL = ("log_level", "output_dir", "db_path", "engine", "pipeline")
 
 
@@ -35,7 +36,7 @@ def continue_with(
     if not isinstance(target, str | int | Path):
         return None
     words = ["pipeline", *_options({name: given.get(name) for name in _GLOBAL}), "run"]
-    rest = {name: value for name, value in given.items() if name not in _GLOBAL}
+    rest = {name: value for name, value in given.items() if name not in (*_GLOBAL, *_OF_MANY)}
     words += _options(rest | {"start_from": start_from})
     words += ["--", str(target)] if str(target).startswith("-") else [str(target)]
     return " ".join(map(_quoted, words))

@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import httpx
 from prefect import flow
-from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Failed
@@ -113,10 +111,15 @@ def run_pipeline(
     specs = (here.definition if here else load_pipeline(pipeline)).between(start_from, stop_after)
     work = Work(sent, start_from, stop_after, config, str(flow_run.id), ENGINE)
     found = here.results if here else {}
-    for position, result in run_spread(work, specs, inputs, here.progress if here else None):
-        found[position] = result  # one by one, so that what was done is known even if Prefect gives up
-        if here and here.finished:
-            here.finished(result)
+    try:
+        for position, result in run_spread(work, specs, inputs, here.progress if here else None):
+            found[position] = result  # one by one, so that what was done is known even if Prefect gives up
+            if here and here.finished:
+                here.finished(result)
+    except OrchestrationError as error:
+        if here:
+            here.failure = error  # Prefect keeps the text alone
+        raise
     results = [found[position] for position in range(len(inputs))]
     failed = [result for result in results if not result.success]
     if not failed:
@@ -173,7 +176,7 @@ def run_on_prefect(
                 ray_address=config.ray_address,
                 return_state=True,
             )
-            failure = _failure(state)
+            failure = here.failure or _gave_up(state.message or state.name or "")
     except OrchestrationError as error:
         failure = error
     except _GAVE_UP as error:
@@ -187,13 +190,6 @@ def run_on_prefect(
             )
             first = first or results[position]
     return [results[position] for position in range(len(inputs))]
-
-
-def _failure(state: State[Any]) -> OrchestrationError:
-    """Return why a flow run has not come to all inputs, if it has not."""
-    if isinstance(state.data, OrchestrationError):
-        return state.data
-    return _gave_up(state.message or state.name or "")
 
 
 def _gave_up(reason: str) -> OrchestrationError:

@@ -33,6 +33,7 @@ from .tasks import as_tasks
 _GROUP = 100
 _BYTES = 64_000_000
 _GROUPS = 4  # for each worker at least, so that none is idle for long at the end
+_AHEAD = 2  # groups that a task runner has for each worker, so that none waits for the next
 _for_good = ExitStack()
 _MOST_LOST = 8  # groups in a row, without one that is done
 
@@ -131,15 +132,14 @@ class Spread:
     Args:
         parts: the groups.
         runner: not entered yet.
-        most: groups that it is given at a time.
         stopping: set where the run ends before its groups do.
     """
 
-    def __init__(self, parts: Parts, runner: TaskRunner[Any], most: int, stopping: threading.Event) -> None:
+    def __init__(self, parts: Parts, runner: TaskRunner[Any], stopping: threading.Event) -> None:
         self._stopping = stopping
         self._parts = parts
         self._runner = runner
-        self._most = most
+        self._most = _AHEAD * parts.workers
         self._waiting = deque(parts.groups())
         self._flying: dict[PrefectFuture[Any], list[int]] = {}
         self._landed: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pipeline_orchestration.config import PipelineConfig
 from pipeline_orchestration.context import RunProgress
 from pipeline_orchestration.definition import PipelineDefinition
+from pipeline_orchestration.errors import OrchestrationError
 from pipeline_orchestration.result import RunResult
 
 
@@ -25,6 +26,7 @@ class Here:
         progress: called now and then by jobs that take long.
         finished: called with each result as it is known.
         results: by the position of the input, put here by the flow.
+        failure: why the flow has not come to all inputs, put here by the flow.
     """
 
     definition: PipelineDefinition
@@ -33,6 +35,7 @@ class Here:
     progress: RunProgress | None = None
     finished: Callable[[RunResult], None] | None = None
     results: dict[int, RunResult] = field(default_factory=dict)
+    failure: OrchestrationError | None = None
 
 
 _here: ContextVar[Here | None] = ContextVar("_here", default=None)

@@ -12,7 +12,7 @@ from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import run_all
 
 from .groups import Parts, Prepared, Spread, in_turn
-from .task_runners import make_task_runner, most_in_flight
+from .task_runners import make_task_runner, workers
 from .tasks import as_tasks
 
 
@@ -46,13 +46,11 @@ def run_spread(
         work = replace(work, turns=file)
         if name is TaskRunnerName.THREADS:
             context = RunContext(work.config, work.run_id, stop_if_asked, turns=file, quiet=work.quiet)
-            parts = Parts(
-                Prepared(tuple(specs), context, work.engine), inputs, work.config.concurrency, work.engine
-            )
+            sent: bytes | Prepared = Prepared(tuple(specs), context, work.engine)
         else:
-            parts = Parts(work.packed(), inputs, most_in_flight(work.config), work.engine)
-        runner = make_task_runner(name, work.config)
-        yield from Spread(parts, runner, most_in_flight(work.config), stopping).results()
+            sent = work.packed()
+        parts = Parts(sent, inputs, workers(name, work.config), work.engine)
+        yield from Spread(parts, make_task_runner(name, work.config), stopping).results()
 
 
 def _in_turn(

@@ -10,9 +10,8 @@ from pipeline_orchestration.config import PipelineConfig
 from pipeline_orchestration.errors import OrchestrationError
 from pipeline_orchestration.names import TaskRunnerName
 
-# Groups that a cluster of a size nobody has told us has at a time; each holds some kilobytes here.
-_IN_FLIGHT = 256
-_AHEAD = 2  # groups for each worker, so that none waits for the next
+_UNTOLD = 16  # workers that a cluster is taken to have which does not say, or has none yet
+_PATIENCE = 20.0  # seconds until a cluster has to answer
 
 
 def check_task_runner(name: TaskRunnerName) -> None:
@@ -42,12 +41,26 @@ def make_task_runner(name: TaskRunnerName, config: PipelineConfig) -> TaskRunner
             return _ray(config)
 
 
-def most_in_flight(config: PipelineConfig) -> int:
-    """Return how many groups a task runner is given at a time."""
-    cluster = {TaskRunnerName.DASK: config.dask_address, TaskRunnerName.RAY: config.ray_address}
-    if config.spreads_by in cluster and cluster[config.spreads_by] and config.concurrency == 1:
-        return _IN_FLIGHT
-    return _AHEAD * config.concurrency
+def workers(name: TaskRunnerName, config: PipelineConfig) -> int:
+    """Return how many groups are to be worked on at a time: as many as are asked for, else as a cluster can.
+
+    Raises:
+        OrchestrationError: ``orchestration.task_runner``: the cluster does not answer.
+    """
+    if name is TaskRunnerName.DASK and config.dask_address:
+        from distributed import Client  # noqa: PLC0415  # an extra
+
+        try:
+            with Client(config.dask_address, timeout=_PATIENCE, set_as_default=False) as client:
+                size = sum(client.nthreads().values())
+        except (OSError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            text = f"the Dask cluster at {config.dask_address} cannot be reached: {reason}"
+            raise OrchestrationError("orchestration.task_runner", text) from error
+        return config.concurrency if config.concurrency > 1 else size or _UNTOLD
+    if name is TaskRunnerName.RAY and config.ray_address and config.concurrency == 1:
+        return _UNTOLD
+    return config.concurrency
 
 
 def _dask(config: PipelineConfig) -> TaskRunner[Any]:
