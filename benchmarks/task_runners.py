@@ -2,8 +2,8 @@
 
 task_runners.py [--files N] [RUNNER…]       of local, in turn, threads, processes, dask, ray; two workers each
 
-Without an API configured, all of them share the temporary server of this process. Each figure is an average over
-many, which overlap.
+Without an API configured, all of them share the temporary server of this process. Each figure is an average
+over many, which overlap.
 """
 
 import argparse

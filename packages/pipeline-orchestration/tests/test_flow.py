@@ -129,6 +129,10 @@ def test_parameters_hold_addresses_and_settings_only(runner, folder, seen):
         "encoding": "utf-8",
         "busy_timeout": 2.0,
         "max_record_bytes": 1 << 24,
+        "concurrency": 1,
+        "task_runner": None,
+        "dask_address": None,
+        "ray_address": None,
     } == parameters
     assert "secret" not in json.dumps(parameters)
 

@@ -55,5 +55,11 @@ def _print_sums(done: Sequence[RunResult]) -> None:
         if group:
             records = sum(records_of(result) or 0 for result in group)
             ids = [result.batch_id for result in group if result.batch_id is not None]
-            batches = f", batches {min(ids)} to {max(ids)}" if ids else ""
-            click.echo(f"  {len(group):,} {text}: {records:,} records{batches}")
+            click.echo(f"  {len(group):,} {text}: {records:,} records{_batches(ids)}")
+
+
+def _batches(ids: Sequence[int]) -> str:
+    if not ids:
+        return ""
+    first, last = min(ids), max(ids)
+    return f", batch {first}" if first == last else f", batches {first} to {last}"

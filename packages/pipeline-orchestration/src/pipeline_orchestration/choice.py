@@ -45,6 +45,6 @@ def choose(asked: EngineName, task_runner: TaskRunnerName | None = None) -> Engi
     if asked is EngineName.PREFECT:
         return EngineChoice(asked, f"asked for; {_TEMPORARY}")
     if task_runner:
-        reason = f"it has the task runner {task_runner}; {_TEMPORARY}"
+        reason = f"it has the task runner {task_runner}, which is asked for; {_TEMPORARY}"
         return EngineChoice(EngineName.PREFECT, reason)
     return EngineChoice(EngineName.LOCAL, "no Prefect API is configured")
