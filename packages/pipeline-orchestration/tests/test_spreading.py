@@ -160,6 +160,20 @@ def test_a_cluster_that_is_not_there_is_an_error(runner, folder, monkeypatch):
     assert result.error.startswith("the Dask cluster at tcp://127.0.0.1:9 cannot be reached: ")
 
 
+def test_more_inputs_than_a_parameter_of_prefects_holds(runner, folder, ask):
+    """It takes half a megabyte; the flow that runs here is handed all of them past it."""
+    deep = folder / ("x" * 250) / ("y" * 250)
+    deep.mkdir(parents=True)
+    inputs = [deep / f"{number:03}.txt" for number in range(700)]
+    for path in inputs[:2]:
+        path.write_text(path.name)
+
+    results = runner(concurrency=1).run_many(inputs)
+
+    assert [None, None, *["input.missing"] * 698] == [result.code for result in results]
+    assert [(2,)] == ask("p.db", "SELECT count(*) FROM finalized_records")
+
+
 def test_a_deployment_spreads_too(prefect_server, folder, ask):
     done = run_pipeline(
         "pipeline_orchestration.text:pipeline",

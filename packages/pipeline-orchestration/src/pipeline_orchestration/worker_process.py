@@ -6,8 +6,8 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -37,6 +37,16 @@ class _State:
 
 
 _state = _State()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Start processes in the block that a terminal's Ctrl-C does not end: it is for this one alone."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED_TO_END)  # which processes and threads inherit
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def begin(parent: int, folder: Path, root_level: int, disabled: int, level: LogLevel) -> None:

@@ -24,7 +24,7 @@ from .groups import Work, grouped, results_of
 from .result import RunResult
 from .sequence import label, not_run, stops_all
 from .worker_logs import logs_received
-from .worker_process import ASKED_TO_END, LOGS, begin, work
+from .worker_process import LOGS, begin, undisturbed, work
 
 type Finished = Callable[[RunResult], None]
 """Told each result as it is known, in any order."""
@@ -45,7 +45,7 @@ class _Worker:
     def __init__(self, folder: Path, run: Work) -> None:
         # Not a fork, as threads may be at work here. And unlike multiprocessing's way to start afresh, this
         # one does not import the script again that a user has started, which need not be guarded.
-        with _undisturbed():
+        with undisturbed():
             self._pool = ProcessPoolExecutor(
                 1,
                 context=get_context("loky"),
@@ -63,7 +63,7 @@ class _Worker:
     def submit(self, packed: bytes, group: list[int], inputs: Sequence[str]) -> Future[bytes]:
         """Have the worker, which is idle, work on a group."""
         self.group = group
-        with _undisturbed():
+        with undisturbed():
             future: Future[bytes] = self._pool.submit(work, packed, [inputs[each] for each in group])
         return future
 
@@ -186,16 +186,6 @@ def run_in_processes(run: Work, inputs: Sequence[str], done: Finished) -> list[R
         running = _Run(replace(run, turns=folder / "turns"), inputs, folder, done)
         running.finish(run.config.concurrency)
     return [running.results[position] for position in range(len(inputs))]
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Start processes in the block that a terminal's Ctrl-C does not end: it is for this one alone."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED_TO_END)  # which a process inherits
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import httpx
 from prefect import flow
@@ -27,6 +28,10 @@ from .task_runners import check_task_runner
 
 ENGINE = "prefect"
 
+_MOST_TOLD = 300_000  # characters; Prefect refuses parameters of 524,288 bytes
+_SOME = 100  # of more, those that a person looks at
+_MORE = re.compile(r"… and (\d+) more")
+
 # What Prefect raises when its API is away or refuses; jobs raise nothing, their failures are results.
 # The last four where what answers is another program's: Prefect takes it for its own.
 _GAVE_UP = (
@@ -49,7 +54,9 @@ def _short(text: str) -> str:
 
 def _flow_run_name() -> str:
     inputs = flow_run.parameters["inputs"]
-    more = f" and {len(inputs) - 1} more" if len(inputs) > 1 else ""
+    last = _MORE.fullmatch(inputs[-1]) if inputs else None
+    count = len(inputs) - 1 + int(last[1]) if last else len(inputs)
+    more = f" and {count - 1} more" if count > 1 else ""
     return f"{_short(inputs[0])}{more}" if inputs else "nothing"
 
 
@@ -91,6 +98,7 @@ def run_pipeline(
         ray_address: of a Ray cluster that is there already.
     """
     here = taken()
+    texts = here.inputs if here else inputs
     config = (
         here.config
         if here
@@ -112,15 +120,16 @@ def run_pipeline(
     work = Work(sent, start_from, stop_after, config, str(flow_run.id), ENGINE)
     found = here.results if here else {}
     try:
-        for position, result in run_spread(work, specs, inputs, here.progress if here else None):
-            found[position] = result  # one by one, so that what was done is known even if Prefect gives up
-            if here and here.finished:
-                here.finished(result)
+        with here.terminable() if here else nullcontext():
+            for position, result in run_spread(work, specs, texts, here.progress if here else None):
+                found[position] = result  # one by one, so that it is known even if Prefect gives up
+                if here and here.finished:
+                    here.finished(result)
     except OrchestrationError as error:
         if here:
             here.failure = error  # Prefect keeps the text alone
         raise
-    results = [found[position] for position in range(len(inputs))]
+    results = [found[position] for position in range(len(texts))]
     failed = [result for result in results if not result.success]
     if not failed:
         return [{"input": result.input, "batch_id": result.batch_id} for result in results]
@@ -154,14 +163,14 @@ def run_on_prefect(
         finished: called with each result as it is known.
     """
     address = sent if isinstance(sent, str) else definition.name
-    here = Here(definition, sent, config, progress, finished)
+    here = Here(definition, sent, inputs, config, progress, finished)
     try:
         if config.spreads_by:
             check_task_runner(config.spreads_by)
         with prefect_for_this_process(), tidy_failures(), handed_over(here):
             state = run_pipeline(
                 pipeline=shown(address),
-                inputs=list(inputs),
+                inputs=_told(inputs),
                 start_from=start_from,
                 stop_after=stop_after,
                 output_dir=uri(config.output_dir),
@@ -190,6 +199,13 @@ def run_on_prefect(
             )
             first = first or results[position]
     return [results[position] for position in range(len(inputs))]
+
+
+def _told(inputs: Sequence[str]) -> list[str]:
+    """Return inputs as a parameter that Prefect takes, of any number: half a megabyte at most."""
+    if sum(map(len, inputs)) < _MOST_TOLD:
+        return list(inputs)
+    return [*inputs[:_SOME], f"… and {len(inputs) - _SOME} more"]
 
 
 def _gave_up(reason: str) -> OrchestrationError:

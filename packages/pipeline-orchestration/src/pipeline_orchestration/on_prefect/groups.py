@@ -25,7 +25,7 @@ from pipeline_orchestration.logs import at_level
 from pipeline_orchestration.names import LogLevel
 from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import Execute, label, not_run, run_all, stops_all
-from pipeline_orchestration.worker_process import end_with
+from pipeline_orchestration.worker_process import end_with, undisturbed
 
 from .tasks import as_tasks
 
@@ -155,7 +155,9 @@ class Spread:
         """
         while self._waiting:
             # Anew where a group was lost: a pool of processes is then broken.
-            with self._runner.duplicate() as runner:
+            with ExitStack() as stack:
+                with undisturbed():
+                    runner = stack.enter_context(self._runner.duplicate())
                 try:
                     yield from self._flown(runner)
                 except BaseException:
@@ -177,7 +179,8 @@ class Spread:
             yield from self._taken(group, outcome)
 
     def _submit(self, runner: TaskRunner[Any], group: list[int]) -> None:
-        future = runner.submit(_task, self._parts.parameters(group))
+        with undisturbed():
+            future = runner.submit(_task, self._parts.parameters(group))
         self._flying[future] = group
         future.add_done_callback(self._landed.put)
 

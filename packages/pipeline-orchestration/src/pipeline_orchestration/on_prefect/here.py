@@ -3,7 +3,9 @@
 Apart from the flow, which Prefect pickles by value for a task runner, with all that its body names.
 """
 
-from collections.abc import Callable, Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ class Here:
     Args:
         definition: of the jobs.
         sent: what other processes are told of it: its address, where it has one.
+        inputs: all of them, as an engine is given them.
         config: the settings.
         progress: called now and then by jobs that take long.
         finished: called with each result as it is known.
@@ -31,11 +34,29 @@ class Here:
 
     definition: PipelineDefinition
     sent: PipelineDefinition | str
+    inputs: Sequence[str]
     config: PipelineConfig
     progress: RunProgress | None = None
     finished: Callable[[RunResult], None] | None = None
     results: dict[int, RunResult] = field(default_factory=dict)
     failure: OrchestrationError | None = None
+    _at_termination: object = field(default_factory=lambda: signal.getsignal(signal.SIGTERM))
+
+    @contextmanager
+    def terminable(self) -> Iterator[None]:
+        """Have SIGTERM handled in the block as before Prefect handled it, where a program of ours does.
+
+        Prefect's handler raises, but then sets no limit to how long a task runner waits for its workers.
+        """
+        handler = self._at_termination
+        if not callable(handler) or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGTERM, handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 _here: ContextVar[Here | None] = ContextVar("_here", default=None)
