@@ -67,7 +67,8 @@ def _timed(cluster: Cluster, *words: str) -> float:
     process = cluster.run("--log-level", "OFF", *words, "--dask-address", cluster.scheduler, "--json")
     out, said = process.communicate()
     if process.returncode:
-        raise SystemExit(f"pipeline {' '.join(words)}: exit {process.returncode}\n{said}\n{out[-2000:]}")
+        errors = [run["error"]["message"] for run in json.loads(out)["runs"] if run["error"]] if out else said
+        raise SystemExit(f"pipeline {' '.join(words)}: exit {process.returncode}: {errors[:1]}")
     return time.monotonic() - start
 
 

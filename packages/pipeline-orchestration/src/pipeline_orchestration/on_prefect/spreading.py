@@ -11,7 +11,8 @@ from pipeline_orchestration.names import TaskRunnerName
 from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import run_all
 
-from .groups import Parts, Prepared, Spread, in_turn
+from .groups import Parts, Prepared, in_turn
+from .spread import Spread
 from .task_runners import make_task_runner, workers
 from .tasks import as_tasks
 
