@@ -190,6 +190,15 @@ def ui(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST, default=False)
+def scale(session: nox.Session) -> None:
+    """Run on several hosts of this machine, and lose one of them in the middle: `nox -s scale`."""
+    session.install(*PATHS[:2], f"{PATHS[2]}[dask]", PATHS[3])
+    # Ctrl-C has servers to stop and network namespaces to remove.
+    patience = {"interrupt_timeout": 60, "terminate_timeout": 30}
+    session.run("python", "scale/run.py", *session.posargs, **patience)
+
+
+@nox.session(python=OLDEST, default=False)
 def bench(session: nox.Session) -> None:
     """Measure the pipeline beside its peers and write BENCHMARKS.md: `nox -s bench`, or `-- quick`."""
     session.install(*TOOLS["bench"])

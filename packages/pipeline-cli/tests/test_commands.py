@@ -10,6 +10,11 @@ from pipeline_cli.commands import cli
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 RUN_OPTIONS = """\
+  --concurrency N                 Inputs to work on at a time.
+  --task-runner [threads|processes|dask|ray]
+                                  Task runner by which Prefect spreads inputs.
+  --dask-address URL              Dask cluster to use, as tcp://host:port.
+  --ray-address URL               Ray cluster to use, as ray://host:port.
   --on-duplicate [skip|load|error]
                                   What to do with records that a finalized
                                   batch holds already.

@@ -74,7 +74,7 @@ def test_the_document_of_what_was_not_run(pipeline, folder):
     """After a failure of what all inputs share there is no job to name."""
     (folder / "data").touch()
 
-    done = pipeline("--db-path", "x.db", "run-all", "sample.txt", "sample.txt", "--json")
+    done = pipeline("--db-path", "x.db", "run-all", "sample.txt", "other.txt", "--json")
 
     failed, skipped = done.document["runs"]
     assert (5, "output.not_a_folder") == (done.code, failed["error"]["code"])

@@ -71,3 +71,14 @@ def test_the_local_engine_does_not_ask_for_them(folder):
     (folder / "prefect.toml").write_text("[api")
 
     assert LOCAL is choose(LOCAL).engine
+
+
+def test_a_task_runner_is_prefects(folder):
+    """Whoever asks for one does not ask for the local engine, unless by its name."""
+    from pipeline_orchestration import TaskRunnerName
+
+    chosen = choose(AUTO, TaskRunnerName.DASK)
+
+    assert EngineName.PREFECT is chosen.engine
+    assert chosen.reason.startswith("it has the task runner dask, which is asked for; no API is configured")
+    assert LOCAL is choose(LOCAL, TaskRunnerName.DASK).engine

@@ -8,8 +8,9 @@ import pytest
 from pipeline_jobs import OnDuplicate
 from pipeline_orchestration import EngineName, LogLevel, PipelineConfig, UsageError
 
+DASK = "tcp://host:port, tls://host:port, ucx://host:port, ws://host:port or wss://host:port"
 ALL = "output_dir, db_path, db_url, log_level, engine, pipeline, on_duplicate, encoding, busy_timeout"
-ALL += ", max_record_bytes"
+ALL += ", max_record_bytes, concurrency, task_runner, dask_address, ray_address"
 
 
 def test_defaults(folder):
@@ -24,6 +25,10 @@ def test_defaults(folder):
         "encoding": "utf-8",
         "busy_timeout": 30.0,
         "max_record_bytes": 16 * 1024 * 1024,
+        "concurrency": 1,
+        "task_runner": None,
+        "dask_address": None,
+        "ray_address": None,
     } == asdict(PipelineConfig.load())
 
 
@@ -84,6 +89,13 @@ def test_paths_become_absolute(folder, tmp_path, monkeypatch, given, expected):
         ("max_record_bytes", "0", "expected between 1 and 1073741824 bytes, got 0"),
         ("max_record_bytes", "-1", "expected between 1 and 1073741824 bytes, got -1"),
         ("max_record_bytes", "1073741825", "expected between 1 and 1073741824 bytes, got 1073741825"),
+        ("concurrency", "all", "expected a whole number, got 'all'"),
+        ("concurrency", "0", "expected between 1 and 1024, got 0"),
+        ("concurrency", "1025", "expected between 1 and 1024, got 1025"),
+        ("task_runner", "mpi", "expected threads, processes, dask or ray, got 'mpi'"),
+        ("dask_address", "host:8786", f"expected {DASK}, without a password"),
+        ("dask_address", "tcp://me:secret@host:8786", f"expected {DASK}, without a password"),
+        ("ray_address", "tcp://host:1", "expected ray://host:port, without a password"),
         ("encoding", "utf-99", "unknown text encoding 'utf-99', try utf-8 or latin-1"),
         ("output_dir", "~nobody-of-that-name/out", "there is no home directory ~nobody-of-that-name"),
     ],
@@ -104,6 +116,21 @@ def test_a_bad_value_is_refused_with_its_name_and_place(folder, monkeypatch, nam
 
     variable = f"environment variable PIPELINE_{name.upper()}"
     assert f"{name} ({variable}): {message}" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, None),
+        ({"task_runner": "processes"}, "processes"),
+        ({"dask_address": "tcp://host:8786"}, "dask"),
+        ({"ray_address": "ray://host:10001"}, "ray"),
+        ({"dask_address": "tls://host:8786", "task_runner": "threads"}, "threads"),
+    ],
+)
+def test_an_address_asks_for_its_task_runner(folder, given, expected):
+    """Unless another is asked for by its name."""
+    assert expected == PipelineConfig.load(**given).spreads_by
 
 
 def test_one_made_by_hand_is_parsed_too(folder):

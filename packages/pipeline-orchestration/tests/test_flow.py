@@ -184,6 +184,10 @@ def test_parameters_hold_addresses_and_settings_only(runner, folder, seen):
         "busy_timeout": 2.0,
         "max_record_bytes": 1 << 24,
         "log_level": "OFF",
+        "concurrency": 1,
+        "task_runner": None,
+        "dask_address": None,
+        "ray_address": None,
     } == parameters
     assert "secret" not in json.dumps(parameters)
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import click
 
 from pipeline_jobs import OnDuplicate
-from pipeline_orchestration import EngineName, LogLevel, load_pipeline, pipeline_address
+from pipeline_orchestration import EngineName, LogLevel, TaskRunnerName, load_pipeline, pipeline_address
 
 from .exits import exit_code
+from .inputs_progress import InputsReport
 from .logs import logging_to_stderr
 from .progress import ProgressReport
 from .report import as_json, as_text
@@ -96,6 +97,14 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.Choice([choice.value for choice in OnDuplicate]),
             help="What to do with records that a finalized batch holds already.",
         ),
+        click.option("--ray-address", metavar="URL", help="Ray cluster to use, as ray://host:port."),
+        click.option("--dask-address", metavar="URL", help="Dask cluster to use, as tcp://host:port."),
+        click.option(
+            "--task-runner",
+            type=click.Choice([choice.value for choice in TaskRunnerName]),
+            help="Task runner by which Prefect spreads inputs.",
+        ),
+        click.option("--concurrency", type=int, metavar="N", help="Inputs to work on at a time."),
     ):
         command = decorate(command)
     return command
@@ -150,15 +159,27 @@ def _run(
     as_document: bool,
     silent: bool,
 ) -> None:
-    from pipeline_orchestration import PipelineRunner  # noqa: PLC0415  # 30 ms to import, which --help has no use for
+    from pipeline_orchestration import PipelineRunner, expand_inputs  # noqa: PLC0415  # 30 ms to import, which --help has no use for
 
     options = {**context.obj, **options}
     runner = PipelineRunner(**options)  # type: ignore[arg-type]  # Click has parsed them
     level = runner.config.log_level
     silent = silent or as_document or level is LogLevel.OFF
-    with logging_to_stderr(level), ProgressReport() as report:
-        results = runner.run_many(inputs, start_from, stop_after, progress=None if silent else report)
+    later = start_from not in (
+        None,
+        runner.available_jobs[0],
+    )  # in the pipeline, so that documents are wanted
+    values = expand_inputs(inputs, runner.config, documents=later)
+    report = InputsReport(len(values)) if len(values) > 1 else ProgressReport()
+    with logging_to_stderr(level), report:
+        results = runner.run_many(
+            values,
+            start_from,
+            stop_after,
+            progress=None if silent else report,
+            finished=None if silent else report.finished,
+        )
     given = {**options, "start_from": start_from, "stop_after": stop_after}
-    (as_json if as_document else as_text)(runner, inputs, results, given)
+    (as_json if as_document else as_text)(runner, list(map(str, values)), results, given)
     failed = next((result for result in results if not result.success), None)
     context.exit(exit_code(failed.code if failed else None))

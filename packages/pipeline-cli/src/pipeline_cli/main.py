@@ -28,6 +28,7 @@ def main() -> NoReturn:
     """Run the `pipeline` command and exit."""
     # Nothing started from here reports to anybody.
     os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     sys.excepthook = _say
     code = _ended()
     end_by_default()

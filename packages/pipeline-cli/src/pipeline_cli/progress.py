@@ -52,6 +52,9 @@ class ProgressReport:
             self._shown_next = now + _PAUSE
             _log.info("%s %s: %d %% read, %d records", job, name, 100 * done // max(total, 1), records)
 
+    def finished(self, _result: object) -> None:
+        """Take no note of it: there is one input, whose result is printed."""
+
     def _draw(self, title: str, done: int, total: int, records: int) -> None:
         if done >= total:
             self._close()

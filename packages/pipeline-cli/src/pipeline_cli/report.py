@@ -10,10 +10,14 @@ import click
 from pipeline_jobs import BatchId, JobResult, PipelineError, shown
 from pipeline_orchestration import RunResult, continue_with
 
+from .table import failures_by_code, print_runs
+
 if TYPE_CHECKING:
     from pipeline_orchestration import PipelineRunner  # 30 ms to import
 
 _LEFT_OUT = "Its --db-url is without the password: PGPASSWORD, ~/.pgpass or PIPELINE_DB_URL may give that."
+_MOST_FAILURES = 20  # told of one by one
+_NOT_RUN = "orchestration.not_run"
 
 type Given = Mapping[str, object]
 
@@ -25,15 +29,22 @@ def as_text(
     if len(results) == 1:
         _print_jobs(results[0])
     else:
-        _print_runs(results)
-    for value, result in zip(inputs, results, strict=True):
-        if not result.success:
-            where = " ".join(filter(None, (result.last.job, result.input)))
-            click.echo(f"Error: {where}: {shown(result.error or '')} [{result.code}]", err=True)
-            if command := continue_with(runner.pipeline, result, given, value):
-                click.echo(f"To continue: {command}", err=True)
-                if given.get("db_url") and runner.config.db_url and runner.config.db_url.has_password:
-                    click.echo(_LEFT_OUT, err=True)
+        print_runs(results)
+    failed = [(value, result) for value, result in zip(inputs, results, strict=True) if not result.success]
+    if len(failed) > _MOST_FAILURES:
+        failed.sort(
+            key=lambda each: each[1].code == _NOT_RUN
+        )  # they say nothing that the failure before does not
+    for value, result in failed[:_MOST_FAILURES]:
+        where = " ".join(filter(None, (result.last.job, result.input)))
+        click.echo(f"Error: {where}: {shown(result.error or '')} [{result.code}]", err=True)
+        if command := continue_with(runner.pipeline, result, given, value):
+            click.echo(f"To continue: {command}", err=True)
+            if given.get("db_url") and runner.config.db_url and runner.config.db_url.has_password:
+                click.echo(_LEFT_OUT, err=True)
+    if rest := [result for _, result in failed[_MOST_FAILURES:]]:
+        click.echo(f"Error: {len(rest):,} more failed: {failures_by_code(rest)}", err=True)
+        click.echo("To continue: run the same command again; --json tells of each", err=True)
     # Of a run that succeeds, Prefect's own log names the page.
     if page := next((result.url for result in results if result.url and not result.success), None):
         click.echo(f"On Prefect: {shown(page)}", err=True)
@@ -49,19 +60,6 @@ def _print_jobs(result: RunResult) -> None:
     for job, count in zip(done, records, strict=True):
         line = f"  {job.job:{name_width}}  {count:>{width}}  {job.seconds:>7.3f} s  {_outcome(job)}"
         click.echo(line.rstrip())
-
-
-def _print_runs(results: Sequence[RunResult]) -> None:
-    """Several inputs: a line for each, its name last, so that it may be of any length."""
-    click.echo("  batch     records   seconds")
-    for result in results:
-        batch = "failed" if not result.success else str(result.batch_id or "")
-        records = next((f"{job.counts['records']:,}" for job in result.jobs if "records" in job.counts), "")
-        seconds = sum(job.seconds for job in result.jobs)
-        again = "  (was there already)" if result.duplicate else ""
-        click.echo(f"{batch:>7}  {records:>10}  {seconds:>8.3f}  {result.input}{again}")
-    failed = sum(not result.success for result in results)
-    click.echo(f"{len(results)} inputs: {len(results) - failed} done, {failed} failed")
 
 
 def _outcome(job: JobResult[object]) -> str:

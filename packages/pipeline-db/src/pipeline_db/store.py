@@ -1,7 +1,7 @@
 """Batches in a database: what jobs ask of a `BatchStore`, through Peewee."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,7 @@ from .statements import (
     LOADED,
     LOADED_BATCH,
 )
+from .turns import Turns
 from .url import DatabaseUrl, is_url
 
 BUSY_TIMEOUT = 30.0
@@ -51,6 +52,7 @@ class PeeweeStore:
         place: a file, made when the first batch is loaded, or the URL of a PostgreSQL database.
         busy_timeout: seconds to wait for another process's lock, in all.
         run_id: what is noted on batches as the run that loaded them.
+        turns: taken before the timeout begins, so that stores which share them never see each other's locks.
 
     Raises:
         ValueError: it is a URL, but no right one.
@@ -63,6 +65,7 @@ class PeeweeStore:
         *,
         busy_timeout: float = BUSY_TIMEOUT,
         run_id: str | None = None,
+        turns: Turns | None = None,
     ) -> None:
         if isinstance(place, str) and is_url(place):
             place = DatabaseUrl(place)
@@ -70,6 +73,7 @@ class PeeweeStore:
         self.path = self.place if isinstance(self.place, Path) else None
         self.busy_timeout = busy_timeout
         self.run_id = run_id
+        self.turns = turns
         self._database = _database(self.place)
 
     def check(self) -> None:
@@ -78,7 +82,8 @@ class PeeweeStore:
         Raises:
             DatabaseError: it cannot be used, or is not one of ours.
         """
-        self._database.check(self.busy_timeout)
+        with self._turn():
+            self._database.check(self.busy_timeout)
 
     def load(self, source: Source, chunks: Iterable[Sequence[Record]], on_duplicate: OnDuplicate) -> Loaded:
         """Load all chunks as one batch, as ``BatchStore.load`` says.
@@ -150,8 +155,13 @@ class PeeweeStore:
         except NothingThereError:
             raise missing from None
 
-    def _writing(self, key: str, *, make: bool) -> AbstractContextManager[Transaction]:
-        return self._database.writing(key, self.busy_timeout, make=make)
+    @contextmanager
+    def _writing(self, key: str, *, make: bool) -> Iterator[Transaction]:
+        with self._turn(), self._database.writing(key, self.busy_timeout, make=make) as transaction:
+            yield transaction
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return self.turns.taken() if self.turns else nullcontext()
 
 
 def _database(place: Path | DatabaseUrl) -> Database:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .deploying import Deployed, deploy, serve
     from .diagnosis import diagnose
     from .errors import JobTimeoutError, OrchestrationError, UsageError
-    from .names import EngineName, LogLevel
+    from .inputs import expand_inputs
+    from .names import EngineName, LogLevel, TaskRunnerName
     from .on_prefect.flow import run_pipeline
     from .on_prefect.tasks import make_job_task
     from .result import RunResult
@@ -33,10 +34,12 @@ __all__ = [
     "PipelineRunner",
     "RunContext",
     "RunResult",
+    "TaskRunnerName",
     "UsageError",
     "continue_with",
     "deploy",
     "diagnose",
+    "expand_inputs",
     "load_pipeline",
     "make_job_task",
     "pipeline_address",
@@ -57,10 +60,12 @@ _MODULES = {
     "PipelineRunner": "runner",
     "RunContext": "context",
     "RunResult": "result",
+    "TaskRunnerName": "names",
     "UsageError": "errors",
     "continue_with": "continuing",
     "deploy": "deploying",
     "diagnose": "diagnosis",
+    "expand_inputs": "inputs",
     "load_pipeline": "address",
     "make_job_task": "on_prefect.tasks",
     "pipeline_address": "sources",

@@ -27,13 +27,15 @@ from pipeline_jobs import (
 )
 
 from .errors import UsageError
-from .names import EngineName, LogLevel
+from .names import EngineName, LogLevel, TaskRunnerName
 from .sources import TEXT_PIPELINE, gather
 
 if TYPE_CHECKING:
     from pipeline_db import DatabaseUrl
 
 _LONGEST = 86_400  # seconds
+_MOST_AT_ONCE = 1024
+_SCHEMES = {"dask_address": ("tcp", "tls", "ucx", "ws", "wss"), "ray_address": ("ray",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +60,24 @@ class PipelineConfig:
     encoding: str = "utf-8"
     busy_timeout: float = 30.0
     max_record_bytes: int = MAX_RECORD_BYTES
+    concurrency: int = 1
+    task_runner: TaskRunnerName | None = None
+    dask_address: str | None = None
+    ray_address: str | None = None
 
     def __post_init__(self) -> None:
         """Parse every value, also a default."""
         for name, parse in _PARSERS.items():
             object.__setattr__(self, name, parse(getattr(self, name)))
+
+    @property
+    def spreads_by(self) -> TaskRunnerName | None:
+        """The task runner that is asked for, by its name or by the address of a cluster."""
+        if self.task_runner:
+            return self.task_runner
+        if self.dask_address:
+            return TaskRunnerName.DASK
+        return TaskRunnerName.RAY if self.ray_address else None
 
     @classmethod
     def load(cls, **arguments: object) -> Self:
@@ -188,6 +203,30 @@ def _bytes(value: object) -> int:
     return size
 
 
+def _count(value: object) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", str(value)):
+        raise ValueError(f"expected a whole number, got {value!r}")
+    if not 1 <= (count := int(str(value))) <= _MOST_AT_ONCE:
+        raise ValueError(f"expected between 1 and {_MOST_AT_ONCE}, got {count}")
+    return count
+
+
+def _task_runner(value: object) -> TaskRunnerName | None:
+    return None if value is None else _choice(TaskRunnerName, value)
+
+
+def _address(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    schemes = _SCHEMES[name]
+    # What is printed, logged and shown on Prefect's pages is no place for a password.
+    if not re.fullmatch(rf"({'|'.join(schemes)})://[^\s/@]+(/\S*)?", _text(value)):
+        *most, last = [f"{scheme}://host:port" for scheme in schemes]
+        wanted = " or ".join(filter(None, (", ".join(most), last)))
+        raise ValueError(f"expected {wanted}, without a password")
+    return str(value)
+
+
 _PARSERS: Mapping[str, Callable[[object], object]] = {
     "output_dir": _folder,
     "db_path": _file,
@@ -199,4 +238,8 @@ _PARSERS: Mapping[str, Callable[[object], object]] = {
     "encoding": _encoding,
     "busy_timeout": _seconds,
     "max_record_bytes": _bytes,
+    "concurrency": _count,
+    "task_runner": _task_runner,
+    "dask_address": partial(_address, "dask_address"),
+    "ray_address": partial(_address, "ray_address"),
 }

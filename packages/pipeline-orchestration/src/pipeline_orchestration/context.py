@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_jobs import OnDuplicate
@@ -24,12 +25,24 @@ class RunContext:
         config: the settings.
         run_id: what the run is called in the database.
         progress: called now and then by jobs that take long.
+        turns: the file by which those take turns who write for this run; None where there is but one.
+        quiet: whether there are so many inputs that what became of each is detail.
     """
 
-    def __init__(self, config: "PipelineConfig", run_id: str, progress: RunProgress | None = None) -> None:
+    def __init__(
+        self,
+        config: "PipelineConfig",
+        run_id: str,
+        progress: RunProgress | None = None,
+        *,
+        turns: Path | None = None,
+        quiet: bool = False,
+    ) -> None:
         self.config = config
         self.run_id = run_id
         self.progress = progress
+        self.turns = turns
+        self.quiet = quiet
 
     @property
     def output_dir(self) -> "Location":
@@ -58,9 +71,14 @@ class RunContext:
         Raises:
             pipeline_db.DatabaseError: it cannot.
         """
-        from pipeline_db import PeeweeStore  # noqa: PLC0415  # Peewee takes 0.05 s to import; A needs none
+        from pipeline_db import PeeweeStore, Turns  # noqa: PLC0415  # Peewee takes 0.05 s to import; A needs none
 
-        place = self.config.db_url or self.config.db_path
-        store = PeeweeStore(place, busy_timeout=self.config.busy_timeout, run_id=self.run_id)
+        store = PeeweeStore(
+            self.config.db_url or self.config.db_path,
+            busy_timeout=self.config.busy_timeout,
+            run_id=self.run_id,
+            # A server lets many write at a time.
+            turns=Turns(self.turns) if self.turns and not self.config.db_url else None,
+        )
         store.check()
         return store

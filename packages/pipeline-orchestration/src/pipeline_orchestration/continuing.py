@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .result import RunResult
 
 _FOR_GOOD = ("input.", "batch.", "usage.")  # refused again, however often it is run
+_OF_MANY = ("concurrency",)  # what continues is one input
 _GLOBAL = ("log_level", "output_dir", "db_path", "db_url", "engine", "pipeline")
 
 
@@ -41,7 +42,7 @@ def continue_with(
 
         known["db_url"] = DatabaseUrl(str(known["db_url"]))  # whose text is without the password
     words = ["pipeline", *_options(known), "run"]
-    rest = {name: value for name, value in given.items() if name not in _GLOBAL}
+    rest = {name: value for name, value in given.items() if name not in (*_GLOBAL, *_OF_MANY)}
     words += _options(rest | {"start_from": start_from})
     words += ["--", str(target)] if str(target).startswith("-") else [str(target)]
     return " ".join(map(quoted, words))

@@ -10,7 +10,7 @@ from pipeline_jobs import Finding, examine_folder
 from .choice import choose
 from .config import PipelineConfig
 from .errors import OrchestrationError, UsageError
-from .names import EngineName
+from .names import EngineName, TaskRunnerName
 from .prefect_settings import api_url
 from .reachable import examine_api
 from .sources import gather
@@ -40,18 +40,18 @@ def diagnose(**arguments: object) -> list[Finding]:
     if not faults.keys() & {"db_path", "db_url"}:
         findings += examine_database(config.db_url or config.db_path)
     if "engine" not in faults:
-        findings += examine_engine(config.engine)
+        findings += examine_engine(config.engine, config.spreads_by)
     return findings
 
 
-def examine_engine(asked: EngineName) -> list[Finding]:
+def examine_engine(asked: EngineName, task_runner: TaskRunnerName | None = None) -> list[Finding]:
     """Tell which engine a run would take and why, and whether the API that it would use answers."""
     try:
         findings = [Finding("Prefect", version("prefect"))]
     except PackageNotFoundError:
         findings = [Finding("Prefect", "not installed")]
     try:
-        choice = choose(asked)
+        choice = choose(asked, task_runner)
     except OrchestrationError as error:
         return [*findings, Finding("engine", asked, error)]
     findings.append(Finding("engine", f"{choice.engine}: {choice.reason}"))

@@ -11,6 +11,15 @@ class EngineName(StrEnum):
     PREFECT = "prefect"
 
 
+class TaskRunnerName(StrEnum):
+    """What of Prefect's spreads many inputs: threads or processes of this machine, or a cluster."""
+
+    THREADS = "threads"
+    PROCESSES = "processes"
+    DASK = "dask"
+    RAY = "ray"
+
+
 class LogLevel(StrEnum):
     """How much is logged."""
 

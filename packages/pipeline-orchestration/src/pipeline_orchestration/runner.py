@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cached_property, partial
@@ -20,11 +20,12 @@ from .config import PipelineConfig
 from .context import RunContext, RunProgress
 from .crossing import crossed
 from .definition import PipelineDefinition
+from .groups import MANY, Work, pays
 from .hooks import call_hooks
 from .importing import import_prefect
 from .limits import limited
 from .logs import at_level
-from .names import EngineName, LogLevel
+from .names import EngineName, LogLevel, TaskRunnerName
 from .result import RunResult
 from .sequence import MEMORY, not_run, run_all, stops_all
 
@@ -51,6 +52,10 @@ class PipelineRunner:
         encoding: of the input files.
         busy_timeout: seconds to wait for a database that is in use.
         max_record_bytes: of a record's content in UTF-8; an input with a larger one is refused.
+        concurrency: how many inputs are worked on at a time.
+        task_runner: what of Prefect's does that: ``threads``, ``processes``, ``dask`` or ``ray``.
+        dask_address: of a Dask cluster that is there already.
+        ray_address: of a Ray cluster that is there already.
 
     Raises:
         UsageError: a setting makes no sense, or there is no such pipeline.
@@ -69,6 +74,10 @@ class PipelineRunner:
         encoding: str | None = None,
         busy_timeout: float | None = None,
         max_record_bytes: int | None = None,
+        concurrency: int | None = None,
+        task_runner: TaskRunnerName | str | None = None,
+        dask_address: str | None = None,
+        ray_address: str | None = None,
     ) -> None:
         given = pipeline if isinstance(pipeline, PipelineDefinition) else None
         self.config = PipelineConfig.load(
@@ -82,10 +91,16 @@ class PipelineRunner:
             encoding=encoding,
             busy_timeout=busy_timeout,
             max_record_bytes=max_record_bytes,
+            concurrency=concurrency,
+            task_runner=task_runner,
+            dask_address=dask_address,
+            ray_address=ray_address,
         )
         self.pipeline = load_pipeline(self.config.pipeline) if given is None else given
         # That of a definition that is handed over as an object is not known; Prefect is told its name.
         self.address = absolute(self.config.pipeline) if given is None else None
+        # Other processes are told an address, where there is one, else they are sent the definition.
+        self._sent = given or absolute(self.config.pipeline)
 
     @property
     def available_jobs(self) -> list[str]:
@@ -99,7 +114,7 @@ class PipelineRunner:
         Raises:
             OrchestrationError: Prefect's own settings cannot be read.
         """
-        return choose(self.config.engine)
+        return choose(self.config.engine, self.config.spreads_by)
 
     def run(self, value: object, start_from: str | None = None, stop_after: str | None = None) -> RunResult:
         """Run a range of jobs over one input.
@@ -121,6 +136,7 @@ class PipelineRunner:
         stop_after: str | None = None,
         *,
         progress: RunProgress | None = None,
+        finished: Callable[[RunResult], None] | None = None,
     ) -> list[RunResult]:
         """Run a range of jobs over several inputs, and return a result for each.
 
@@ -131,12 +147,13 @@ class PipelineRunner:
             values: as for `run`, in any number.
             start_from: as for `run`.
             stop_after: as for `run`.
-            progress: called now and then by jobs that take long.
+            progress: called now and then by jobs that take long, where one input is worked on at a time.
+            finished: called with each result as it is known, in any order.
 
         Raises:
             UsageError: as `run`.
         """
-        results = self._run_many(list(values), start_from, stop_after, progress)
+        results = self._run_many(list(values), start_from, stop_after, progress, finished or _untold)
         with at_level(self.config.log_level):
             call_hooks(self.pipeline, results)
         return results
@@ -147,6 +164,7 @@ class PipelineRunner:
         start_from: str | None,
         stop_after: str | None,
         progress: RunProgress | None,
+        finished: Callable[[RunResult], None],
     ) -> list[RunResult]:
         first = self.pipeline.between(start_from, stop_after)[0].name
         with at_level(self.config.log_level), ExitStack() as stack:
@@ -161,10 +179,11 @@ class PipelineRunner:
                 except PipelineError as error:
                     refused = RunResult(_said(value), engine, (JobResult(first, exception=error),))
                     plan.append(refused)
+                    finished(refused)
                     if stops_all(refused):
                         break
             texts = [text for text in plan if isinstance(text, str)]
-            ran = iter(self._run(engine, texts, start_from, stop_after, progress) if texts else ())
+            ran = iter(self._run(engine, texts, start_from, stop_after, progress, finished) if texts else ())
             results = [next(ran) if isinstance(each, str) else each for each in plan]
             results += [not_run("", engine, results[-1]) for _ in values[len(results) :]]
         return [replace(result, input=_said(value)) for value, result in zip(values, results, strict=True)]
@@ -205,6 +224,7 @@ class PipelineRunner:
         start_from: str | None,
         stop_after: str | None,
         progress: RunProgress | None,
+        finished: Callable[[RunResult], None],
     ) -> list[RunResult]:
         if engine is EngineName.PREFECT:
             from .on_prefect.flow import run_on_prefect  # noqa: PLC0415  # see there
@@ -213,17 +233,51 @@ class PipelineRunner:
             with at_level(self.config.log_level):
                 return run_on_prefect(
                     self.pipeline,
-                    self.address or self.pipeline.name,
+                    self._sent,
                     inputs,
                     start_from,
                     stop_after,
                     self.config,
                     progress,
+                    finished,
                 )
+        run_id, quiet = str(uuid.uuid4()), len(inputs) > MANY
+        if self.config.concurrency > 1 and pays(self._sent, inputs):
+            return self._run_in_processes(run_id, inputs, start_from, stop_after, finished)
         specs = self.pipeline.between(start_from, stop_after)
-        context = RunContext(self.config, str(uuid.uuid4()), progress)
+        context = RunContext(self.config, run_id, progress, quiet=quiet)
+        results = []
         with limited(specs) as slot:
-            return list(run_all(specs, inputs, context, engine, partial(local.execute, slot=slot)))
+            for result in run_all(specs, inputs, context, engine, partial(local.execute, slot=slot)):
+                results.append(result)
+                finished(result)
+        return results
+
+    def _run_in_processes(
+        self,
+        run_id: str,
+        inputs: list[str],
+        start_from: str | None,
+        stop_after: str | None,
+        finished: Callable[[RunResult], None],
+    ) -> list[RunResult]:
+        from .workers import run_in_processes  # noqa: PLC0415  # 0.1 s to import, for runs of many processes alone
+
+        work = Work(
+            pipeline=self._sent,
+            name=self.pipeline.name,
+            start_from=start_from,
+            stop_after=stop_after,
+            config=self.config,
+            run_id=run_id,
+            engine=EngineName.LOCAL,
+            quiet=len(inputs) > MANY,
+        )
+        return run_in_processes(work, inputs, finished)
+
+
+def _untold(_result: RunResult) -> None:
+    """Do nothing with a result."""
 
 
 def _said(value: object) -> str:

@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 # The code of a failure of what all inputs share begins with one of these.
 _SHARED = ("output", "database", "corrupt", "orchestration")
+# But these are of the one input.
+_OWN = ("orchestration.worker_lost", "orchestration.output")
 
 
 def run_all(
@@ -41,7 +43,7 @@ def run_all(
 
 def stops_all(result: RunResult) -> bool:
     """Return whether the inputs after this one would only fail too."""
-    return (result.code or "").partition(".")[0] in _SHARED
+    return (result.code or "").partition(".")[0] in _SHARED and result.code not in _OWN
 
 
 def not_run(text: str, engine: str, failed: RunResult) -> RunResult:
@@ -73,17 +75,17 @@ def _run(
     for spec, job in built:
         result = execute(spec, job.unwrap(), value, name)
         results.append(result)
-        _report(result, name)
+        _report(result, name, logging.DEBUG if context.quiet else logging.INFO)
         if not result.success:
             break
         value = result.output
     return RunResult(name, engine, tuple(results), run_id=context.run_id)
 
 
-def _report(result: JobResult[Any], name: str) -> None:
+def _report(result: JobResult[Any], name: str, level: int) -> None:
     if result.success:
         counts = ", ".join(f"{count} {what}" for what, count in result.counts.items())
-        _log.info("%s %s: %s in %.3f s", result.job, name, counts or "done", result.seconds)
+        _log.log(level, "%s %s: %s in %.3f s", result.job, name, counts or "done", result.seconds)
     elif result.code and result.code.startswith("internal"):
         _log.debug("%s %s failed", result.job, name, exc_info=result.exception)
 

@@ -1,53 +1,45 @@
 """A definition becomes a Prefect flow run: one flow for every definition, entry and exit point."""
 
+import re
 import time
-from collections.abc import Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Literal
 
 from prefect import flow, tags
 from prefect.runtime import flow_run
 from prefect.states import Failed
-from prefect.utilities.annotations import quote
 
-from pipeline_jobs import BaseJob, JobResult, PipelineError, shown
+from pipeline_jobs import PipelineError, shown
 from pipeline_orchestration.address import absolute, load_pipeline
 from pipeline_orchestration.config import PipelineConfig
-from pipeline_orchestration.context import RunContext, RunProgress
+from pipeline_orchestration.context import RunProgress
 from pipeline_orchestration.crossing import restored, uri
-from pipeline_orchestration.definition import JobSpec, PipelineDefinition
+from pipeline_orchestration.definition import PipelineDefinition
 from pipeline_orchestration.errors import OrchestrationError
+from pipeline_orchestration.groups import Work
 from pipeline_orchestration.hooks import call_hooks
 from pipeline_orchestration.limits import limited
-from pipeline_orchestration.local import Slot
 from pipeline_orchestration.result import RunResult
-from pipeline_orchestration.sequence import label, not_run, run_all
+from pipeline_orchestration.sequence import label, not_run
 
 from .artifacts import Ran, key, report
+from .here import Here, handed_over, taken
 from .limits import server_slots
 from .logs import logs_on_prefect
 from .marks import page, pipeline_tag, tag_batches, task_runs_untagged
-from .moving import ProgressArtifact, both
+from .moving import ProgressArtifact
 from .setup import keep_tidy, prefect_for_this_process, tidy_failures
-from .tasks import JobFailedError, JobTasks
+from .spreading import run_spread
+from .task_runners import check_task_runner
 from .trouble import GAVE_UP, gave_up
 
 ENGINE = "prefect"
 
-
-@dataclass(slots=True)
-class _Here:
-    """What a run started in this process hands its flow past Prefect, and is handed back."""
-
-    definition: PipelineDefinition
-    config: PipelineConfig
-    progress: RunProgress | None
-    slot: Slot | None = None
-    results: list[RunResult] = field(default_factory=list)
-
-
-_here: ContextVar[_Here | None] = ContextVar("_here", default=None)
+_MOST_TOLD = 300_000  # characters; Prefect refuses parameters of 524,288 bytes
+_SOME = 100  # of more, those that a person looks at
+_MORE = re.compile(r"… and (\d+) more")
 
 
 def _short(text: str) -> str:
@@ -57,7 +49,9 @@ def _short(text: str) -> str:
 
 def _flow_run_name() -> str:
     inputs = flow_run.parameters["inputs"]
-    more = f" and {len(inputs) - 1} more" if len(inputs) > 1 else ""
+    last = _MORE.fullmatch(inputs[-1]) if inputs else None
+    count = len(inputs) - 1 + int(last[1]) if last else len(inputs)
+    more = f" and {count - 1} more" if count > 1 else ""
     return f"{_short(inputs[0])}{more}" if inputs else "nothing"
 
 
@@ -75,6 +69,10 @@ def run_pipeline(
     busy_timeout: float | None = None,
     max_record_bytes: int | None = None,
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "OFF"] | None = None,
+    concurrency: int | None = None,
+    task_runner: Literal["threads", "processes", "dask", "ray"] | None = None,
+    dask_address: str | None = None,
+    ray_address: str | None = None,
 ) -> object:
     """Run the jobs of a pipeline over one input or many.
 
@@ -94,9 +92,12 @@ def run_pipeline(
         busy_timeout: seconds to wait for the database.
         max_record_bytes: of a record's content in UTF-8; an input with a larger one is refused.
         log_level: how much is logged, by the jobs too: `DEBUG`, `INFO` … or `OFF`.
+        concurrency: how many inputs are worked on at a time.
+        task_runner: what does that: `threads`, `processes`, `dask` or `ray`.
+        dask_address: of a Dask cluster that is there already.
+        ray_address: of a Ray cluster that is there already.
     """
-    here = _here.get()
-    _here.set(None)  # a run that a job starts is not this one
+    here = taken()
     run = str(flow_run.id)
     if not here:
         keep_tidy(run)
@@ -114,40 +115,53 @@ def run_pipeline(
                 busy_timeout=busy_timeout,
                 max_record_bytes=max_record_bytes,
                 log_level=log_level,
+                concurrency=concurrency,
+                task_runner=task_runner,
+                dask_address=dask_address,
+                ray_address=ray_address,
             )
         )
         definition = here.definition if here else load_pipeline(pipeline)
         specs = definition.between(start_from, stop_after)
     except PipelineError as error:
         return Failed(message=shown(f"{error.code}: {error}"))
-    slot = (here and here.slot) or server_slots(definition.name, specs)
-    tasks = JobTasks(definition.name, slot)
-
-    def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
-        follow(job)
-        try:
-            # Quoted: Prefect would look for futures in all of the data, and give up on deep nesting.
-            return tasks.of(spec, job)(job, quote(value), f"{spec.name} {name.rpartition('/')[2]}")
-        except JobFailedError as failed:
-            return failed.result
-
+    work = Work(
+        pipeline=here.sent if here else absolute(pipeline),
+        name=definition.name,
+        start_from=start_from,
+        stop_after=stop_after,
+        config=config,
+        run_id=run,
+        engine=ENGINE,
+        slot=(here and here.slot) or server_slots(definition.name, specs),
+    )
+    texts = here.inputs if here else inputs
+    found = here.results if here else {}
+    shown_here = here.progress if here else None
     url = page(run)
-    results = here.results if here else []
-    with (
-        logs_on_prefect(run, specs, config.log_level, printed=here is None) as follow,
-        ProgressArtifact(key(definition, "progress"), run) as progress,
-        task_runs_untagged(pipeline_tag(definition.name)),
-    ):
-        context = RunContext(config, run, both(progress, here.progress if here else None))
-        for result in run_all(specs, inputs, context, ENGINE, execute):
-            # One by one, so that what was done is known even if Prefect gives up.
-            results.append(replace(result, url=url))
+    try:
+        with (
+            logs_on_prefect(run, specs, config.log_level, printed=here is None) as follow,
+            ProgressArtifact(key(definition, "progress"), run) as progress,
+            task_runs_untagged(pipeline_tag(definition.name)),
+            here.terminable() if here else nullcontext(),
+        ):
+            for position, result in run_spread(work, specs, texts, follow, progress, shown_here):
+                # One by one, so that what was done is known even if Prefect gives up.
+                found[position] = replace(result, url=url)
+                if here and here.finished:
+                    here.finished(found[position])
+    except OrchestrationError as error:
+        if here:
+            here.failure = error  # Prefect keeps the text alone
+        raise
+    results = [found[position] for position in range(len(texts))]
     tag_batches(run, {*flow_run.tags, pipeline_tag(definition.name)}, results)
     if here is None:  # else the runner does, which knows of those that did not come here
         call_hooks(definition, results)
     seconds = time.monotonic() - started
-    address = absolute(pipeline)
-    report(Ran(definition, address, config, inputs, start_from, stop_after, results, seconds))
+    address = work.pipeline if isinstance(work.pipeline, str) else definition.name
+    report(Ran(definition, address, config, texts, start_from, stop_after, results, seconds))
     failed = [result for result in results if not result.success]
     if not failed:
         return [{"input": result.input, "batch_id": result.batch_id} for result in results]
@@ -157,33 +171,46 @@ def run_pipeline(
 
 def run_on_prefect(
     definition: PipelineDefinition,
-    address: str,
+    sent: PipelineDefinition | str,
     inputs: Sequence[str],
     start_from: str | None,
     stop_after: str | None,
     config: PipelineConfig,
     progress: RunProgress | None = None,
+    finished: Callable[[RunResult], None] | None = None,
 ) -> list[RunResult]:
     """Run inputs as one flow run, and return a result for each.
 
     Definition and settings are handed over in memory; Prefect is told what its API can take of them. Where
-    Prefect gives up, the results say so from the input on that it did not come to.
+    Prefect gives up, the results say so from the first input on that it did not come to.
+
+    Args:
+        definition: of the jobs.
+        sent: what other processes are told of it: its address, where it has one.
+        inputs: as an engine is given them.
+        start_from: the first job.
+        stop_after: the last job.
+        config: the settings.
+        progress: called now and then by jobs that take long.
+        finished: called with each result as it is known.
     """
-    here = _Here(definition, config, progress)
-    token = _here.set(here)
-    specs = definition.between(start_from, stop_after)
+    address = sent if isinstance(sent, str) else definition.name
+    here = Here(definition, sent, inputs, config, progress, finished)
     try:
+        if config.spreads_by:
+            check_task_runner(config.spreads_by)
         with (
             prefect_for_this_process() as temporary,
-            limited(specs) as slot,
+            limited(definition.between(start_from, stop_after)) as slot,
             tidy_failures(),
             tags(pipeline_tag(definition.name)),
+            handed_over(here),
         ):
             # A temporary server has no runs but these, and one that is killed leaves slots taken for good.
             here.slot = slot if temporary else None
             state = run_pipeline(
                 pipeline=shown(address),
-                inputs=list(inputs),
+                inputs=_told(inputs),
                 start_from=start_from,
                 stop_after=stop_after,
                 output_dir=uri(config.output_dir),
@@ -194,16 +221,30 @@ def run_on_prefect(
                 busy_timeout=config.busy_timeout,
                 max_record_bytes=config.max_record_bytes,
                 log_level=config.log_level.value,
+                concurrency=config.concurrency,
+                task_runner=config.task_runner and config.task_runner.value,
+                dask_address=config.dask_address,
+                ray_address=config.ray_address,
                 return_state=True,
             )
-            failure = gave_up(state.message or state.name or "")
+            failure = here.failure or gave_up(state.message or state.name or "")
     except OrchestrationError as error:
         failure = error
     except GAVE_UP as error:
         failure = gave_up(str(error) or type(error).__name__)
-    finally:
-        _here.reset(token)
     results = here.results
-    if len(results) < len(inputs):
-        results.append(RunResult(label(inputs[len(results)]), ENGINE, exception=failure))
-    return results + [not_run(text, ENGINE, results[-1]) for text in inputs[len(results) :]]
+    first: RunResult | None = None
+    for position, text in enumerate(inputs):
+        if position not in results:
+            results[position] = (
+                not_run(text, ENGINE, first) if first else RunResult(label(text), ENGINE, exception=failure)
+            )
+            first = first or results[position]
+    return [results[position] for position in range(len(inputs))]
+
+
+def _told(inputs: Sequence[str]) -> list[str]:
+    """Return inputs as a parameter that Prefect takes, of any number: half a megabyte at most."""
+    if sum(map(len, inputs)) < _MOST_TOLD:
+        return list(inputs)
+    return [*inputs[:_SOME], f"… and {len(inputs) - _SOME} more"]

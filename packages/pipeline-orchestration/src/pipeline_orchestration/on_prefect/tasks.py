@@ -1,18 +1,20 @@
 """A job as a Prefect task: it fails where the job fails, and is tried again as the job's definition says."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.utilities.annotations import quote
 
 from pipeline_jobs import BaseJob, BatchId, JobResult, shown
 from pipeline_orchestration.definition import JobSpec
 from pipeline_orchestration.errors import JobTimeoutError
 from pipeline_orchestration.local import Slot, attempt, unlimited
+from pipeline_orchestration.sequence import Execute
 
 from .marks import batch_tag, job_tag, pipeline_tag, tag_task_run
 
@@ -91,26 +93,34 @@ def make_job_task(
     )
 
 
-class JobTasks:
-    """The tasks of a run's jobs, each made when its job is first known.
+def as_tasks(pipeline: str, slot: Slot, follow: Callable[[object], None]) -> Execute:
+    """Return what executes each job as a task run of its own, named as `A sample.txt`.
+
+    The tasks are made when their jobs are first known.
 
     Args:
         pipeline: the name of their pipeline.
         slot: has an execution wait for its turn.
+        follow: told of each job before it is executed.
     """
+    made: dict[str, JobTask] = {}
 
-    def __init__(self, pipeline: str, slot: Slot) -> None:
-        self._tags = (pipeline_tag(pipeline),)
-        self._slot = slot
-        self._made: dict[str, JobTask] = {}
-
-    def of(self, spec: JobSpec, job: BaseJob[Any, Any]) -> JobTask:
-        """Return the task of a job; what its class says of itself is the task's description."""
-        if spec.name not in self._made:
-            said = inspect.getdoc(type(job))
+    def task_of(spec: JobSpec, job: BaseJob[Any, Any]) -> JobTask:
+        if spec.name not in made:
+            said = inspect.getdoc(type(job))  # what a class says of itself is the task's description
             description = None if said == inspect.getdoc(BaseJob) else said
-            self._made[spec.name] = make_job_task(spec, description, tags=self._tags, slot=self._slot)
-        return self._made[spec.name]
+            made[spec.name] = make_job_task(spec, description, tags=[pipeline_tag(pipeline)], slot=slot)
+        return made[spec.name]
+
+    def execute(spec: JobSpec, job: BaseJob[Any, Any], value: object, name: str) -> JobResult[Any]:
+        follow(job)
+        try:
+            # Quoted: Prefect would look for futures in all of the data, and give up on deep nesting.
+            return task_of(spec, job)(job, quote(value), f"{spec.name} {name.rpartition('/')[2]}")
+        except JobFailedError as failed:
+            return failed.result
+
+    return execute
 
 
 def _built_before(_run: object) -> BaseJob[Any, Any]:

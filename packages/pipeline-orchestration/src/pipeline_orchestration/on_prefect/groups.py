@@ -1,0 +1,157 @@
+"""A group of inputs as one task run, in whatever process a task runner puts it."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+
+from pipeline_jobs import shown
+from pipeline_orchestration.groups import MANY, Prepared, grouped, pack, results_of, unpacked
+from pipeline_orchestration.logs import at_level
+from pipeline_orchestration.result import RunResult
+from pipeline_orchestration.sequence import label, not_run, stops_all
+from pipeline_orchestration.worker_process import end_with
+
+from .logs import Follow, logs_on_prefect
+from .tasks import as_tasks
+
+# Measured by benchmarks/task_runners.py: a group costs 10 to 30 ms, an input 5 ms and more.
+_GROUP = 100
+_BYTES = 64_000_000
+_GROUPS = 4  # for each worker at least, so that none is idle for long at the end
+_for_good = ExitStack()
+
+
+class InThisProcess:
+    """What runs a group in this process, as a thread of it does.
+
+    Args:
+        prepared: the work.
+        follow: told of each job.
+    """
+
+    def __init__(self, prepared: Prepared, follow: Follow) -> None:
+        self.prepared = prepared
+        self.follow = follow
+
+
+class GroupFailedError(Exception):
+    """What a group raises for Prefect to see that inputs failed; it carries all results.
+
+    Args:
+        results: of the inputs, or these packed.
+        text: what is told of them.
+    """
+
+    def __init__(self, results: bytes | list[RunResult], text: str) -> None:
+        super().__init__(results, text)
+        self.results = results
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__  # Prefect shows it in states and logs
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How a run is divided.
+
+    Args:
+        work: what runs a group where the task runner puts it: packed, if that may be another process.
+        inputs: all of them.
+        workers: how many groups are worked on at a time, as far as is known.
+        engine: what results say ran them.
+    """
+
+    work: bytes | InThisProcess
+    inputs: Sequence[str]
+    workers: int
+    engine: str
+
+    @property
+    def seen(self) -> bool:
+        """Whether the inputs are so few that a person looks at the task runs of their jobs."""
+        return len(self.inputs) <= MANY
+
+    def groups(self) -> Iterator[list[int]]:
+        """Yield the positions of the inputs of each group."""
+        share = len(self.inputs) // (_GROUPS * self.workers)
+        return grouped(self.inputs, 1 if self.seen else max(1, min(_GROUP, share)), _BYTES)
+
+    def parameters(self, group: Sequence[int]) -> dict[str, Any]:
+        """Return what the task of a group is called with."""
+        texts = [self.inputs[position] for position in group]
+        more = f" and {len(texts) - 1} more" if len(texts) > 1 else ""
+        return {
+            "work": self.work,
+            "inputs": texts,
+            "seen": self.seen,
+            "parent": os.getpid(),
+            "run_name": f"{label(texts[0]).rpartition('/')[2]}{more}",
+        }
+
+
+def in_turn(parts: Parts) -> Iterator[tuple[int, RunResult]]:
+    """Run one group after another in this thread, and yield positions and results."""
+    stopped: RunResult | None = None
+    for group in parts.groups():
+        if stopped is None:
+            try:
+                results = group_results(group_task(**parts.parameters(group)))
+            except GroupFailedError as failed:
+                results = group_results(failed.results)
+        else:
+            results = [not_run(parts.inputs[position], parts.engine, stopped) for position in group]
+        stopped = stopped or next(filter(stops_all, results), None)
+        yield from zip(group, results, strict=True)
+
+
+def group_results(value: bytes | list[RunResult]) -> list[RunResult]:
+    """Return the results of a group, wherever it ran."""
+    return results_of(value) if isinstance(value, bytes) else value
+
+
+def _run_group(
+    work: bytes | InThisProcess,
+    inputs: Sequence[str],
+    seen: bool,  # noqa: FBT001  # Prefect passes parameters by name
+    parent: int,
+    run_name: str,  # noqa: ARG001  # for Prefect
+) -> bytes | list[RunResult]:
+    here = unpacked(work) if isinstance(work, bytes) else work.prepared
+    follow = _set_up(parent, work) if isinstance(work, bytes) else work.follow
+    results = here.run(inputs, as_tasks(here.work.name, here.work.slot, follow) if seen else None)
+    failed = [result for result in results if not result.success]
+    outcome = pack(results) if isinstance(work, bytes) else results
+    if failed:
+        first = f"{failed[0].last.job} {failed[0].input}: {failed[0].code}: {failed[0].error}".lstrip()
+        raise GroupFailedError(outcome, shown(f"{len(failed)} of {len(results)} inputs failed; {first}"))
+    return outcome
+
+
+@cache
+def _set_up(parent: int, packed: bytes) -> Follow:
+    """Have this process log as the run does, and end with the one that has started it, where that is so."""
+    here = unpacked(packed)
+    level = here.work.config.log_level
+    _for_good.enter_context(at_level(level))
+    if os.getppid() == parent:
+        threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    return _for_good.enter_context(logs_on_prefect(here.work.run_id, here.specs, level, printed=True))
+
+
+group_task = Task(
+    _run_group,
+    name="group",
+    task_run_name="{run_name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
