@@ -73,8 +73,8 @@ def report(ran: Ran) -> None:
     made = [_summary(ran)]
     if ran.failed:
         made.append(_failure(ran))
-    # In a thread: Prefect asks an API that does not answer for a minute, and the jobs are done. To give it less
-    # patience takes 40 ms, which is more than all of this.
+    # In a thread: Prefect asks an API that does not answer for a minute, and the jobs are done. To give it
+    # less patience takes 40 ms, which is more than all of this.
     writing = Thread(target=copy_context().run, args=(_write, made), name="pipeline-artifacts", daemon=True)
     writing.start()
     writing.join(_PATIENCE)
