@@ -45,27 +45,26 @@ def _run(page: Page, url: str, scene: Scene, shots: Path) -> None:
     _reads(page, *(f"{job} customers.txt" for job in "ABC"))
 
 
-def _failed_run(page: Page, url: str, scene: Scene, shots: Path) -> None:
+def _failed_run(page: Page, url: str, scene: Scene, _shots: Path) -> None:
     """See which task failed, with the code and the message that the command gives."""
     page.goto(f"{url}/runs/flow-run/{scene.bad}")
     _reads(page, "orders.txt and 1 more", "Failed", "input.missing", "no such file")
     _tab(page, "Task Runs")
     _reads(page, "A invoices.txt", "C orders.txt")
-    _shoot(page, shots / "failed-run.png")
 
 
 def _summary(page: Page, url: str, scene: Scene, shots: Path) -> None:
     """See the table, failures first."""
     _artifact(page, url, scene.bad, "pipeline-text-summary")
     _reads(page, "1 done, 1 failed; 3 records in", "outcome", "input.missing", "batch")
-    _shoot(page, shots / "summary.png", height=400)
+    _shoot(page, shots / "summary.png", height=410)
 
 
 def _failure(page: Page, url: str, scene: Scene, shots: Path) -> None:
     """See what failed, why, and the command that continues."""
     _artifact(page, url, scene.busy, "pipeline-text-failure")
     _reads(page, "1 of 1 inputs failed", "database.busy", "This goes on where it stopped", "--start-from B")
-    _shoot(page, shots / "failure.png", height=480)
+    _shoot(page, shots / "failure.png", height=590)
 
 
 def _progress(page: Page, url: str, scene: Scene, _shots: Path) -> None:
