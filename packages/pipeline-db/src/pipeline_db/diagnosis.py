@@ -8,9 +8,9 @@ from pipeline_jobs import Finding
 from .contents import examine_contents, in_wal
 from .durability import WAL, file_system, journal, local, mended
 from .errors import DatabaseError
+from .postgres.driver import missing_driver
 from .sqlite import exists, writable
 from .sqlite_errors import DRIVER
-from .store import missing_driver
 from .url import DatabaseUrl, is_url
 
 _VERSION: tuple[int, ...] = DRIVER.sqlite_version_info
