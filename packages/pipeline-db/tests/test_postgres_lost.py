@@ -268,7 +268,7 @@ def test_whatever_is_ended_every_record_is_there_once(postgres_store, ask, end, 
     pause = patience * (time.monotonic() - start)  # as many times as a load takes on this machine
     with ending(store.place.with_password, end, pause) as ended:
         number = 0
-        while number < sources or not ended:
+        while number < sources or not tries:  # until it was felt
             source = Source(f"file:///{number}", f"{number}")
             loaded, loads = until_done(lambda source=source: store.load(source, LARGE, SKIP))
             _, finalizes = until_done(lambda loaded=loaded: store.finalize(loaded.batch_id))
@@ -279,4 +279,4 @@ def test_whatever_is_ended_every_record_is_there_once(postgres_store, ask, end, 
     found = "SELECT source, count(*), count(DISTINCT batch_id) FROM finalized_records GROUP BY source"
     assert sorted((*each, 1) for each in expected) == sorted(ask(store, found))
     assert [(number + 1,)] == ask(store, "SELECT count(*) FROM processing_batches")
-    assert tries, f"{len(ended)} connections ended, and nobody felt it"
+    assert ended
