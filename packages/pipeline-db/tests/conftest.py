@@ -87,7 +87,8 @@ def peewee_database(store: PeeweeStore) -> peewee.Database:
         return peewee.PostgresqlDatabase(store.place.with_password, prefer_psycopg3=True)
     from playhouse.psycopg3_ext import Psycopg3Database  # before Peewee 4
 
-    return Psycopg3Database(store.place.with_password)
+    options = psycopg.conninfo.conninfo_to_dict(store.place.with_password)
+    return Psycopg3Database(options.pop("dbname"), **options)
 
 
 @pytest.fixture(scope="session")

@@ -233,9 +233,14 @@ def terminate(connection, pid):
 
 def kill(_, pid):
     """The server then ends all others too, and starts again: no memory that they share is trusted."""
-    if Path(f"/proc/{pid}/comm").read_text() != "postgres\n":
-        pytest.skip("the server runs elsewhere")
-    os.kill(pid, signal.SIGKILL)
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        if is_here(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def is_here(pid):
+    """Return whether a backend runs on this machine."""
+    return Path(f"/proc/{pid}/comm").read_text() == "postgres\n"
 
 
 def until_done(act):
@@ -254,12 +259,16 @@ def until_done(act):
     ("end", "sources", "patience"), [(terminate, 30, 3), (kill, 5, 10)], ids=["terminated", "killed"]
 )
 def test_whatever_is_ended_every_record_is_there_once(postgres_store, ask, end, sources, patience):
+    with psycopg.connect(postgres_store.place.with_password) as connection:
+        pid = connection.info.backend_pid
+        if end is kill and not (Path(f"/proc/{pid}").exists() and is_here(pid)):
+            pytest.skip("the server runs elsewhere")
     store, tries, start = postgres_store, 0, time.monotonic()
     store.load(Source("file:///first", "first"), LARGE, SKIP)
     pause = patience * (time.monotonic() - start)  # as many times as a load takes on this machine
     with ending(store.place.with_password, end, pause) as ended:
         number = 0
-        while number < sources or not ended:
+        while number < sources or not tries:  # until it was felt
             source = Source(f"file:///{number}", f"{number}")
             loaded, loads = until_done(lambda source=source: store.load(source, LARGE, SKIP))
             _, finalizes = until_done(lambda loaded=loaded: store.finalize(loaded.batch_id))
@@ -270,4 +279,4 @@ def test_whatever_is_ended_every_record_is_there_once(postgres_store, ask, end, 
     found = "SELECT source, count(*), count(DISTINCT batch_id) FROM finalized_records GROUP BY source"
     assert sorted((*each, 1) for each in expected) == sorted(ask(store, found))
     assert [(number + 1,)] == ask(store, "SELECT count(*) FROM processing_batches")
-    assert tries, f"{len(ended)} connections ended, and nobody felt it"
+    assert ended

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from pipeline_jobs import (
     BatchError,
-    BatchId,
     Finalized,
     Loaded,
     OnDuplicate,
@@ -17,24 +14,13 @@ from pipeline_jobs import (
     RecordsDigest,
     Source,
     mapped_ahead,
-    shown,
 )
 
+from .batches import begin, earlier_batch, finalized, served
 from .database import Database, NothingThereError, Prepared, Transaction
-from .models import ProcessingBatch
 from .postgres.driver import missing_driver
 from .sqlite_file import SqliteFile
-from .statements import (
-    COMPLETE_BATCH,
-    COUNT_RECORDS,
-    EARLIER_BATCH,
-    FINALIZE_BATCH,
-    FINALIZED,
-    FINALIZED_BATCH,
-    FIND_BATCH,
-    LOADED,
-    LOADED_BATCH,
-)
+from .statements import COMPLETE_BATCH
 from .turns import Turns
 from .url import DatabaseUrl, is_url
 
@@ -107,10 +93,10 @@ class PeeweeStore:
         if chunks:
             digest.update(chunks[0])
         with self._writing(source.uri, make=True) as transaction:
-            if earlier := _earlier(transaction, source, digest, on_duplicate):
+            if earlier := earlier_batch(transaction, source, digest, on_duplicate):
                 transaction.roll_back()
-                return _served(earlier, source, on_duplicate)
-            batch_id = _begin(transaction, source, self.run_id, digest)
+                return served(earlier, source, on_duplicate)
+            batch_id = begin(transaction, source, self.run_id, digest)
             if chunks:
                 transaction.insert(self._database.prepare(batch_id, chunks.pop()))
         return Loaded(batch_id, digest.count)
@@ -121,7 +107,7 @@ class PeeweeStore:
         """Load what is too much to be held, and learn at its end whether it is there already."""
         with self._writing(source.uri, make=True) as transaction:
             digest = RecordsDigest()
-            batch_id = _begin(transaction, source, self.run_id)
+            batch_id = begin(transaction, source, self.run_id)
 
             def prepared(chunk: Sequence[Record]) -> Prepared:
                 digest.update(chunk)
@@ -131,9 +117,9 @@ class PeeweeStore:
                 for insertion in insertions:
                     transaction.insert(insertion)
                     del insertion  # what it inserted, where a line is long, before the next one comes
-            if earlier := _earlier(transaction, source, digest, on_duplicate):
+            if earlier := earlier_batch(transaction, source, digest, on_duplicate):
                 transaction.roll_back()
-                return _served(earlier, source, on_duplicate)
+                return served(earlier, source, on_duplicate)
             transaction.execute(
                 COMPLETE_BATCH, id=batch_id, records_sha256=digest.sha256, record_count=digest.count
             )
@@ -151,7 +137,7 @@ class PeeweeStore:
         )
         try:
             with self._writing(f"batch {batch_id}", make=False) as transaction:
-                return _finalized(transaction, batch_id, missing)
+                return finalized(transaction, batch_id, missing)
         except NothingThereError:
             raise missing from None
 
@@ -179,76 +165,3 @@ def _all(head: list[Sequence[Record]], rest: Iterator[Sequence[Record]]) -> Iter
     while head:
         yield head.pop(0)
     yield from rest
-
-
-def _finalized(transaction: Transaction, batch_id: int, missing: BatchError) -> Finalized:
-    batch = transaction.row(FIND_BATCH, id=batch_id)
-    if batch is None:
-        raise missing
-    status, record_count = batch
-    if status == FINALIZED:
-        return Finalized(BatchId(batch_id), record_count, already=True)
-    (count,) = transaction.row(COUNT_RECORDS, id=batch_id) or (0,)
-    if count != record_count:
-        text = f"batch {batch_id} holds {count} records where {record_count} were loaded"
-        text += "; another program changed it, restore a backup"
-        raise BatchError("batch.count_mismatch", text, batch_id=batch_id)
-    now = _now()
-    transaction.execute(FINALIZE_BATCH, id=batch_id, status=FINALIZED, finalized_at=now)
-    transaction.proven_by(FINALIZED_BATCH, id=batch_id, finalized_at=now)
-    return Finalized(BatchId(batch_id), count)
-
-
-class _Earlier(NamedTuple):
-    """A batch of the same records and source."""
-
-    batch_id: int
-    status: str
-    record_count: int
-
-
-def _begin(
-    transaction: Transaction, source: Source, run_id: str | None, digest: RecordsDigest | None = None
-) -> BatchId:
-    """Insert the row of a batch; without a digest, its records are not known yet."""
-    now = _now()
-    batch_id = transaction.begin_batch(
-        source=source.uri,
-        source_name=source.name,
-        records_sha256=digest.sha256 if digest else "",
-        record_count=digest.count if digest else 0,
-        status=LOADED,
-        created_at=now,
-        run_id=run_id,
-    )
-    transaction.proven_by(LOADED_BATCH, id=batch_id, source=source.uri, created_at=now)
-    return BatchId(batch_id)
-
-
-def _earlier(
-    transaction: Transaction, source: Source, digest: RecordsDigest, on_duplicate: OnDuplicate
-) -> _Earlier | None:
-    """Return the batch of the same records and source that makes a load needless, if there is one."""
-    found = transaction.row(
-        EARLIER_BATCH, source=source.uri, records_sha256=digest.sha256, finalized=FINALIZED
-    )
-    if not found:
-        return None
-    earlier = _Earlier(*found)
-    return earlier if earlier.status == LOADED or on_duplicate is not OnDuplicate.LOAD else None
-
-
-def _served(earlier: _Earlier, source: Source, on_duplicate: OnDuplicate) -> Loaded:
-    """Return what an earlier batch makes of a load, or raise if that is asked for."""
-    batch_id = BatchId(earlier.batch_id)
-    if earlier.status == LOADED:
-        return Loaded(batch_id, earlier.record_count, resumed=True)
-    if on_duplicate is OnDuplicate.ERROR:
-        text = f"{shown(source.name)}: batch {batch_id} holds these records already"
-        raise BatchError("batch.duplicate", text, batch_id=batch_id)
-    return Loaded(batch_id, earlier.record_count, duplicate=True)
-
-
-def _now() -> object:
-    """Return the moment as its column stores it."""
-    return ProcessingBatch.created_at.db_value(datetime.now(UTC))

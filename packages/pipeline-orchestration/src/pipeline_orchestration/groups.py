@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -168,6 +167,8 @@ def pays(pipeline: PipelineDefinition | str, inputs: Sequence[str]) -> bool:
 @contextmanager
 def turns(run_id: str) -> Iterator[Path]:
     """Lend the name of a file by which the writers of a run take turns; it is made by the first of them."""
+    import tempfile  # noqa: PLC0415  # 10 ms to import, for runs of several at a time alone
+
     path = Path(tempfile.gettempdir(), f"pipeline-{run_id}.turns")
     try:
         yield path

@@ -10,7 +10,6 @@ from typing import Any
 
 import psycopg
 from psycopg import conninfo
-from psycopg.pq import TransactionStatus
 
 from pipeline_db.errors import DatabaseError
 from pipeline_db.statements import BEGIN_BATCH
@@ -75,6 +74,7 @@ class PostgresTransaction:
     ) -> None:
         self.connection = connection
         self.proof: tuple[str, dict[str, object]] | None = None
+        self._rolled_back = False
         self._reported = partial(reported, url, busy_timeout)
         milliseconds = max(1, math.ceil(busy_timeout * 1000))  # 0 would be forever
         with self._reported():
@@ -125,7 +125,7 @@ class PostgresTransaction:
         Raises:
             DatabaseError: it is not committed; or, if the connection is `lost`, it may be.
         """
-        if self.connection.info.transaction_status is TransactionStatus.IDLE:
+        if self._rolled_back:
             return
         with self._reported():
             ended = self.connection.execute("COMMIT").statusmessage
@@ -134,6 +134,7 @@ class PostgresTransaction:
 
     def roll_back(self) -> None:
         """Undo what was written, and let go of the lock; of itself, the server does so when we are gone."""
+        self._rolled_back = True
         with suppress(psycopg.Error):
             self.connection.execute("ROLLBACK")
 
