@@ -29,10 +29,14 @@ class Spread:
         parts: the groups.
         runner: not entered yet.
         stopping: set where the run ends before its groups do.
+        breaks: whether a worker that is lost takes with it all that the others are working on.
     """
 
-    def __init__(self, parts: Parts, runner: TaskRunner[Any], stopping: threading.Event) -> None:
+    def __init__(
+        self, parts: Parts, runner: TaskRunner[Any], stopping: threading.Event, *, breaks: bool = False
+    ) -> None:
         self._stopping = stopping
+        self._breaks = breaks
         self._parts = parts
         self._runner = runner
         self._most = _AHEAD * parts.workers
@@ -64,7 +68,7 @@ class Spread:
         """Have a task runner run what is waiting, until it loses a group."""
         lost = False
         while True:
-            while self._waiting and len(self._flying) < self._most and not lost:
+            while self._waiting and not lost and self._may_fly(self._waiting[0]):
                 self._submit(runner, self._waiting.popleft())
             if not self._flying:
                 return
@@ -73,6 +77,13 @@ class Spread:
             outcome = _outcome(future)
             lost = lost or isinstance(outcome, str)
             yield from self._taken(group, outcome)
+
+    def _may_fly(self, group: list[int]) -> bool:
+        """Return whether a group may be submitted now; where one breaks all, those once lost fly alone."""
+        flying = [position for each in (*self._flying.values(), group) for position in each]
+        if self._flying and self._breaks and not self._tried.isdisjoint(flying):
+            return False
+        return len(self._flying) < self._most
 
     def _submit(self, runner: TaskRunner[Any], group: list[int]) -> None:
         with undisturbed():

@@ -67,7 +67,9 @@ def run_spread(
         else:
             sent = work.packed()
         parts = Parts(sent, inputs, workers(name, work.config), work.engine)
-        yield from Spread(parts, make_task_runner(name, work.config), stopping).results()
+        # A pool of processes is broken by one that is killed; a cluster goes on.
+        breaks = name is TaskRunnerName.PROCESSES
+        yield from Spread(parts, make_task_runner(name, work.config), stopping, breaks=breaks).results()
 
 
 def _prepared(work: Work, specs: Sequence[JobSpec], progress: RunProgress) -> Prepared:
