@@ -64,7 +64,7 @@ class Spread:
         """Have a task runner run what is waiting, until it loses a group."""
         lost = False
         while True:
-            while self._waiting and len(self._flying) < self._most and not lost:
+            while self._waiting and self._room() and not lost:
                 self._submit(runner, self._waiting.popleft())
             if not self._flying:
                 return
@@ -73,6 +73,15 @@ class Spread:
             outcome = _outcome(future)
             lost = lost or isinstance(outcome, str)
             yield from self._taken(group, outcome)
+
+    def _room(self) -> bool:
+        """Return whether the next group can be given away; one that was lost before goes alone."""
+        if not self._flying:
+            return True
+        next_to = [self._waiting[0], *self._flying.values()]
+        return len(self._flying) < self._most and self._tried.isdisjoint(
+            p for group in next_to for p in group
+        )
 
     def _submit(self, runner: TaskRunner[Any], group: list[int]) -> None:
         with undisturbed():
