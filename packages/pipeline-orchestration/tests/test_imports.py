@@ -10,7 +10,7 @@ import pipeline_orchestration
 
 runner = pipeline_orchestration.PipelineRunner(engine="local", output_dir="out", db_path="p.db")
 print(runner.run("sample.txt").batch_id)
-print(sorted({"prefect", "fastapi", "httpx", "tenacity", "click", "fsspec", "tempfile"} & set(sys.modules)))
+print(sorted({"prefect", "fastapi", "httpx", "tenacity", "click", "fsspec", "loky"} & set(sys.modules)))
 """
 NAMES = """
 import sys
