@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import threading
 import time
 from types import SimpleNamespace
 
@@ -270,11 +271,24 @@ def test_a_task_fails_with_the_result_of_its_job(runner):
     assert error is caught.value.result.exception
 
 
-def test_the_failure_of_a_task_survives_pickling(runner):
-    from pipeline_orchestration.on_prefect.tasks import JobFailedError
+@pytest.mark.parametrize("name", ["JobFailedError", "JobTimedOutError"])
+def test_the_failure_of_a_task_survives_pickling(runner, name):
+    from pipeline_orchestration.on_prefect import tasks
 
-    copy = pickle.loads(
-        pickle.dumps(JobFailedError(JobResult("A", exception=InputError("input.odd", "odd"))))
-    )
+    kind = getattr(tasks, name)
+    copy = pickle.loads(pickle.dumps(kind(JobResult("A", exception=InputError("input.odd", "odd")))))
 
-    assert ("input.odd: odd", "A") == (str(copy), copy.result.job)
+    assert ("input.odd: odd", "A", kind) == (str(copy), copy.result.job, type(copy))
+
+
+def test_a_task_goes_to_other_processes_without_what_built_its_job(runner):
+    """A factory may hold what cannot be sent, and is not needed there."""
+    import cloudpickle
+
+    lock = threading.Lock()
+    spec = JobSpec("work", lambda _: lock, timeout_seconds=5)
+
+    task = cloudpickle.loads(cloudpickle.dumps(make_job_task(spec, tags=["pipeline:text"])))
+
+    with at_level(LogLevel.OFF):
+        assert 7 == task(FailingJob(ValueError(), 0), 7, "work 7").output

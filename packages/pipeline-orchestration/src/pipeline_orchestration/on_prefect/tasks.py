@@ -1,7 +1,7 @@
 """A job as a Prefect task: it fails where the job fails, and is tried again as the job's definition says."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +48,7 @@ type JobTask = Task[[BaseJob[Any, Any], object, str], JobResult[Any]]
 
 
 def make_job_task(
-    spec: JobSpec, description: str | None = None, *, tags: Iterable[str] = (), slot: Slot = unlimited
+    spec: JobSpec, description: str | None = None, *, tags: Sequence[str] = (), slot: Slot = unlimited
 ) -> JobTask:
     """Make the Prefect task of a job.
 
