@@ -48,6 +48,7 @@ def test_all_settings_are_parameters_with_absolute_paths(folder, sample):
         "busy_timeout": 30.0,
         "max_record_bytes": 1 << 24,
         "log_level": "INFO",
+        "concurrency": 1,
     } == parameters.parameters(PARAMETERS)
 
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from pipeline_jobs import Url, is_url, location
+
 from .crossing import uri
 from .errors import OrchestrationError, UsageError
 from .importing import import_prefect
@@ -231,10 +233,20 @@ def _plain(value: object) -> object:
 
 
 def _input(value: object) -> str:
-    """Return an input as text; what is the name of a file here, as its absolute path."""
+    """Return an input as text; what is the name of a file here, as its absolute path.
+
+    Raises:
+        InputError: ``input.url``: it must go nowhere.
+        UsageError: ``usage.deployment``: it is data in memory.
+    """
     match value:
+        case Url():
+            return str(value)
         case os.PathLike():
             return _path(Path(os.fsdecode(value)))
+        case str() if is_url(value):
+            location(value)  # one that holds a password gets no further
+            return value
         case str() if not value.isdecimal() and os.path.lexists(value):
             return _path(Path(value))
         case str() if value.isprintable():

@@ -176,6 +176,26 @@ def turns(run_id: str) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
+def password_for_children(config: PipelineConfig) -> dict[str, str]:
+    """Return what is to be in the environment of processes we start: what they are sent is without it."""
+    url = config.db_url
+    return {"PIPELINE_DB_URL": url.with_password} if url and url.has_password else {}
+
+
+@contextmanager
+def children_with_password(config: PipelineConfig) -> Iterator[None]:
+    """Have processes that are started in the block find the password of the database."""
+    name, before = "PIPELINE_DB_URL", os.environ.get("PIPELINE_DB_URL")
+    os.environ.update(password_for_children(config))
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
+
+
 class _Attempt(BaseJob[Callable[[], Any], Any]):
     """Calls what may raise anything, as pickling does where a class of a user's own has a say in it."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline_jobs import InputError, Url, is_url
 
 from .config import PipelineConfig
+from .crossing import FILE, restored, uri
 
 _DOCUMENTS = "_processed.json"
 _BESIDE = ("", "-journal", "-wal", "-shm")  # what SQLite keeps beside a database
@@ -44,6 +45,12 @@ def expand_inputs(
     return expanded
 
 
+def expanded_texts(texts: Iterable[str], config: PipelineConfig, *, documents: bool) -> Iterator[str]:
+    """Yield inputs given as text, as to a flow run, with the files of folders and globs in their place."""
+    for each in expand_inputs(texts, config, documents=documents):
+        yield uri(each) if isinstance(each, Path) else str(each)
+
+
 class _Places:
     """Where files are, and which of them a run itself has made."""
 
@@ -56,7 +63,7 @@ class _Places:
 
     def of(self, value: object) -> str | None:
         """Return what tells a file from others; None for what is no file, or not there."""
-        if isinstance(value, str) and is_url(value):
+        if isinstance(value, str) and is_url(value) and not value.startswith(FILE):
             return value
         path = _path_of(value)
         return self._real_path(path) if path is not None and os.path.lexists(path) else None
@@ -75,11 +82,11 @@ class _Places:
 
 
 def _expanded(value: object, places: _Places) -> Iterator[object]:
-    path = _path_of(value)
-    found: list[str] = []
-    if isinstance(value, str) and is_url(value):
+    if isinstance(value, str) and is_url(value) and not value.startswith(FILE):
         yield from _in_a_store(value)
         return
+    path = _path_of(value)
+    found: list[str] = []
     if path is None:
         pass
     elif os.path.isdir(path):  # noqa: PTH112  # as text is given, it stays
@@ -113,6 +120,8 @@ def _regular_files(folder: str) -> list[str]:
 
 def _path_of(value: object) -> str | None:
     """Return what may name files here; an id and a URL do not."""
+    if isinstance(value, str) and value.startswith(FILE):
+        value = restored(value)
     if isinstance(value, os.PathLike):
         try:
             value = os.fsdecode(value)

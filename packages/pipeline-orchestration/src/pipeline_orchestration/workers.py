@@ -20,7 +20,7 @@ from loky.backend import get_context
 from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from .errors import OrchestrationError
-from .groups import Work, grouped, results_of
+from .groups import Work, grouped, password_for_children, results_of
 from .limits import FileSlots
 from .result import RunResult
 from .sequence import label, not_run, stops_all
@@ -58,6 +58,7 @@ class _Worker:
                     logging.root.manager.disable,
                     run.config.log_level,
                 ),
+                env=password_for_children(run.config),
             )
         self.group: list[int] = []
 

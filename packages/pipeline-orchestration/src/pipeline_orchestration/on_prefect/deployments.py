@@ -24,6 +24,7 @@ from pipeline_orchestration.deploying import Deployed, Deployment
 from pipeline_orchestration.errors import UsageError
 
 from .flow import run_pipeline
+from .marks import pipeline_tag
 from .setup import configured_api
 from .trouble import GAVE_UP, gave_up
 
@@ -136,7 +137,7 @@ def _deployment(asked: Deployment) -> RunnerDeployment:
             schedule=_schedule(asked),
             parameters=asked.parameters(run_pipeline.parameters.properties),
             description=f"The pipeline {asked.definition.name}: {jobs}.\n\n{about}",
-            tags=[f"pipeline:{asked.definition.name}"],
+            tags=[pipeline_tag(asked.definition.name)],
         )
     except UsageError:
         raise

@@ -20,6 +20,7 @@ from pipeline_orchestration.definition import PipelineDefinition
 from pipeline_orchestration.errors import OrchestrationError
 from pipeline_orchestration.groups import Work
 from pipeline_orchestration.hooks import call_hooks
+from pipeline_orchestration.inputs import expanded_texts
 from pipeline_orchestration.limits import limited
 from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import label, not_run
@@ -135,7 +136,9 @@ def run_pipeline(
         engine=ENGINE,
         slot=(here and here.slot) or server_slots(definition.name, specs),
     )
-    texts = here.inputs if here else inputs
+    # A folder that was deployed is what is in it when its day comes.
+    later = specs[0].name != definition.names[0]
+    texts = here.inputs if here else list(expanded_texts(inputs, config, documents=later))
     found = here.results if here else {}
     shown_here = here.progress if here else None
     url = page(run)

@@ -6,7 +6,7 @@ from threading import Event
 
 from pipeline_orchestration.context import RunContext, RunProgress
 from pipeline_orchestration.definition import JobSpec
-from pipeline_orchestration.groups import MANY, Prepared, Work, turns
+from pipeline_orchestration.groups import MANY, Prepared, Work, children_with_password, turns
 from pipeline_orchestration.names import TaskRunnerName
 from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import run_all
@@ -69,7 +69,8 @@ def run_spread(
         parts = Parts(sent, inputs, workers(name, work.config), work.engine)
         # A pool of processes is broken by one that is killed; a cluster goes on.
         breaks = name is TaskRunnerName.PROCESSES
-        yield from Spread(parts, make_task_runner(name, work.config), stopping, breaks=breaks).results()
+        with children_with_password(work.config):
+            yield from Spread(parts, make_task_runner(name, work.config), stopping, breaks=breaks).results()
 
 
 def _prepared(work: Work, specs: Sequence[JobSpec], progress: RunProgress) -> Prepared:
