@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from .errors import CorruptError, DatabaseError
 from .models import ProcessedRecord, ProcessingBatch
 from .store import BUSY_TIMEOUT, PeeweeStore
-from .turns import Turns
 from .url import DatabaseUrl
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ __all__ = [
     "PeeweeStore",
     "ProcessedRecord",
     "ProcessingBatch",
-    "Turns",
     "examine_database",
 ]
 

@@ -1,7 +1,7 @@
 """Batches in a database: what jobs ask of a `BatchStore`, through Peewee."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -14,14 +14,16 @@ from pipeline_jobs import (
     RecordsDigest,
     Source,
     mapped_ahead,
+    shown,
+    slots,
 )
 
 from .batches import begin, earlier_batch, finalized, served
 from .database import Database, NothingThereError, Prepared, Transaction
+from .errors import DatabaseError
 from .postgres.driver import missing_driver
 from .sqlite_file import SqliteFile
 from .statements import COMPLETE_BATCH
-from .turns import Turns
 from .url import DatabaseUrl, is_url
 
 BUSY_TIMEOUT = 30.0
@@ -38,7 +40,8 @@ class PeeweeStore:
         place: a file, made when the first batch is loaded, or the URL of a PostgreSQL database.
         busy_timeout: seconds to wait for another process's lock, in all.
         run_id: what is noted on batches as the run that loaded them.
-        turns: taken before the timeout begins, so that stores which share them never see each other's locks.
+        turns: a file by which those who share it take turns, before the timeout begins, so that none of them
+            sees another's lock.
 
     Raises:
         ValueError: it is a URL, but no right one.
@@ -51,7 +54,7 @@ class PeeweeStore:
         *,
         busy_timeout: float = BUSY_TIMEOUT,
         run_id: str | None = None,
-        turns: Turns | None = None,
+        turns: Path | None = None,
     ) -> None:
         if isinstance(place, str) and is_url(place):
             place = DatabaseUrl(place)
@@ -146,8 +149,16 @@ class PeeweeStore:
         with self._turn(), self._database.writing(key, self.busy_timeout, make=make) as transaction:
             yield transaction
 
-    def _turn(self) -> AbstractContextManager[None]:
-        return self.turns.taken() if self.turns else nullcontext()
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            if self.turns:
+                try:
+                    stack.enter_context(slots(self.turns, 1))
+                except OSError as error:
+                    text = f"{shown(self.turns)}, by which writers take turns, cannot be made"
+                    raise DatabaseError("database.unavailable", f"{text}: {error.strerror}") from error
+            yield
 
 
 def _database(place: Path | DatabaseUrl) -> Database:

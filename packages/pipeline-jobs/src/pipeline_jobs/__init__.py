@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .result import JobResult
     from .splitting import text_encoding
     from .store import BatchId, BatchStore, Finalized, Loaded, OnDuplicate
+    from .turns import slots
     from .url import Location, Url, is_url, location, said
     from .validators import batch_id, input_location, input_path
 
@@ -66,6 +67,7 @@ __all__ = [
     "remotely_kept",
     "said",
     "shown",
+    "slots",
     "text_encoding",
 ]
 
@@ -110,6 +112,7 @@ _MODULES = {
     "remotely_kept": "remote_output",
     "said": "url",
     "shown": "display",
+    "slots": "turns",
     "text_encoding": "splitting",
 }
 

@@ -71,14 +71,14 @@ class RunContext:
         Raises:
             pipeline_db.DatabaseError: it cannot.
         """
-        from pipeline_db import PeeweeStore, Turns  # noqa: PLC0415  # Peewee takes 0.05 s to import; A needs none
+        from pipeline_db import PeeweeStore  # noqa: PLC0415  # Peewee takes 0.05 s to import; A needs none
 
         store = PeeweeStore(
             self.config.db_url or self.config.db_path,
             busy_timeout=self.config.busy_timeout,
             run_id=self.run_id,
             # A server lets many write at a time.
-            turns=Turns(self.turns) if self.turns and not self.config.db_url else None,
+            turns=None if self.config.db_url else self.turns,
         )
         store.check()
         return store

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from pipeline_jobs import slots
+
 from .definition import JobSpec
 from .local import Slot, unlimited
-from .turns import slots
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_jobs import BaseJob, JobResult
 
 from .definition import JobSpec
+from .errors import OrchestrationError
 from .timeouts import execute_within
 
 if TYPE_CHECKING:
@@ -57,8 +58,12 @@ def execute(
 
 def attempt(spec: JobSpec, job: BaseJob[Any, Any], value: object, slot: Slot = unlimited) -> JobResult[Any]:
     """Execute a job once: when its turn comes, and no longer than it may take."""
-    with slot(spec):  # waiting for it is not the job's time
-        return execute_within(spec.timeout_seconds, job, value)
+    try:
+        with slot(spec):  # waiting for it is not the job's time
+            return execute_within(spec.timeout_seconds, job, value)
+    except OSError as error:
+        text = f"the files by which executions take turns cannot be used: {error}"
+        return JobResult(spec.name, exception=OrchestrationError("orchestration.turns", text))
 
 
 def _outcome(state: "RetryCallState") -> JobResult[Any]:

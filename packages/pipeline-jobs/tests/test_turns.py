@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from pipeline_orchestration.turns import slots
+from pipeline_jobs import slots
 
 # Holds a slot in each of several threads, and prints from when to when.
 WORK = """
 import json, sys, threading, time
 from pathlib import Path
-from pipeline_orchestration.turns import slots
+from pipeline_jobs import slots
 
 def work():
     with slots(Path("turns"), int(sys.argv[1])):
