@@ -227,7 +227,7 @@ class PipelineRunner:
         finished: Callable[[RunResult], None],
     ) -> list[RunResult]:
         if engine is EngineName.PREFECT:
-            from .on_prefect.flow import run_on_prefect  # noqa: PLC0415  # see there
+            from .on_prefect.starting import run_on_prefect  # noqa: PLC0415  # see there
 
             # Its import has set up logging anew.
             with at_level(self.config.log_level):

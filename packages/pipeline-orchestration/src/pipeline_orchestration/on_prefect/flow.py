@@ -2,39 +2,33 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Literal
 
-from prefect import flow, tags
+from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Failed
 
 from pipeline_jobs import PipelineError, shown
 from pipeline_orchestration.address import absolute, load_pipeline
 from pipeline_orchestration.config import PipelineConfig
-from pipeline_orchestration.context import RunProgress
-from pipeline_orchestration.crossing import restored, uri
-from pipeline_orchestration.definition import PipelineDefinition
+from pipeline_orchestration.crossing import restored
 from pipeline_orchestration.errors import OrchestrationError
 from pipeline_orchestration.groups import Work
 from pipeline_orchestration.hooks import call_hooks
 from pipeline_orchestration.inputs import expanded_texts
-from pipeline_orchestration.limits import limited
-from pipeline_orchestration.result import RunResult
-from pipeline_orchestration.sequence import label, not_run
+from pipeline_orchestration.sequence import label
 
 from .artifacts import Ran, key, report
-from .here import Here, handed_over, taken
+from .here import taken
 from .limits import server_slots
 from .logs import logs_on_prefect
 from .marks import page, pipeline_tag, tag_batches, task_runs_untagged
 from .moving import ProgressArtifact
-from .setup import keep_tidy, prefect_for_this_process, tidy_failures
+from .setup import keep_tidy
 from .spreading import run_spread
-from .task_runners import check_task_runner
-from .trouble import GAVE_UP, gave_up
 
 ENGINE = "prefect"
 
@@ -46,6 +40,13 @@ _MORE = re.compile(r"… and (\d+) more")
 def _short(text: str) -> str:
     """Return the name of an input without the folders it is in."""
     return label(text).rpartition("/")[2]
+
+
+def told_inputs(inputs: Sequence[str]) -> list[str]:
+    """Return inputs as a parameter that Prefect takes, of any number: half a megabyte at most."""
+    if sum(map(len, inputs)) < _MOST_TOLD:
+        return list(inputs)
+    return [*inputs[:_SOME], f"… and {len(inputs) - _SOME} more"]
 
 
 def _flow_run_name() -> str:
@@ -170,84 +171,3 @@ def run_pipeline(
         return [{"input": result.input, "batch_id": result.batch_id} for result in results]
     first = f"{failed[0].last.job} {failed[0].input}: {failed[0].code}: {failed[0].error}".lstrip()
     return Failed(message=shown(f"{len(failed)} of {len(results)} inputs failed; {first}"))
-
-
-def run_on_prefect(
-    definition: PipelineDefinition,
-    sent: PipelineDefinition | str,
-    inputs: Sequence[str],
-    start_from: str | None,
-    stop_after: str | None,
-    config: PipelineConfig,
-    progress: RunProgress | None = None,
-    finished: Callable[[RunResult], None] | None = None,
-) -> list[RunResult]:
-    """Run inputs as one flow run, and return a result for each.
-
-    Definition and settings are handed over in memory; Prefect is told what its API can take of them. Where
-    Prefect gives up, the results say so from the first input on that it did not come to.
-
-    Args:
-        definition: of the jobs.
-        sent: what other processes are told of it: its address, where it has one.
-        inputs: as an engine is given them.
-        start_from: the first job.
-        stop_after: the last job.
-        config: the settings.
-        progress: called now and then by jobs that take long.
-        finished: called with each result as it is known.
-    """
-    address = sent if isinstance(sent, str) else definition.name
-    here = Here(definition, sent, inputs, config, progress, finished)
-    try:
-        if config.spreads_by:
-            check_task_runner(config.spreads_by)
-        with (
-            prefect_for_this_process() as temporary,
-            limited(definition.between(start_from, stop_after)) as slot,
-            tidy_failures(),
-            tags(pipeline_tag(definition.name)),
-            handed_over(here),
-        ):
-            # A temporary server has no runs but these, and one that is killed leaves slots taken for good.
-            here.slot = slot if temporary else None
-            state = run_pipeline(
-                pipeline=shown(address),
-                inputs=_told(inputs),
-                start_from=start_from,
-                stop_after=stop_after,
-                output_dir=uri(config.output_dir),
-                db_path=None if config.db_url else uri(config.db_path),
-                db_url=str(config.db_url) if config.db_url else None,
-                on_duplicate=config.on_duplicate.value,
-                encoding=config.encoding,
-                busy_timeout=config.busy_timeout,
-                max_record_bytes=config.max_record_bytes,
-                log_level=config.log_level.value,
-                concurrency=config.concurrency,
-                task_runner=config.task_runner and config.task_runner.value,
-                dask_address=config.dask_address,
-                ray_address=config.ray_address,
-                return_state=True,
-            )
-            failure = here.failure or gave_up(state.message or state.name or "")
-    except OrchestrationError as error:
-        failure = error
-    except GAVE_UP as error:
-        failure = gave_up(str(error) or type(error).__name__)
-    results = here.results
-    first: RunResult | None = None
-    for position, text in enumerate(inputs):
-        if position not in results:
-            results[position] = (
-                not_run(text, ENGINE, first) if first else RunResult(label(text), ENGINE, exception=failure)
-            )
-            first = first or results[position]
-    return [results[position] for position in range(len(inputs))]
-
-
-def _told(inputs: Sequence[str]) -> list[str]:
-    """Return inputs as a parameter that Prefect takes, of any number: half a megabyte at most."""
-    if sum(map(len, inputs)) < _MOST_TOLD:
-        return list(inputs)
-    return [*inputs[:_SOME], f"… and {len(inputs) - _SOME} more"]

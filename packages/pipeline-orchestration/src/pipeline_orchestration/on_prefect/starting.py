@@ -1,0 +1,96 @@
+"""A flow run that is started from this process, and what it came to."""
+
+from collections.abc import Callable, Sequence
+
+from prefect import tags
+
+from pipeline_jobs import shown
+from pipeline_orchestration.config import PipelineConfig
+from pipeline_orchestration.context import RunProgress
+from pipeline_orchestration.crossing import uri
+from pipeline_orchestration.definition import PipelineDefinition
+from pipeline_orchestration.errors import OrchestrationError
+from pipeline_orchestration.limits import limited
+from pipeline_orchestration.result import RunResult
+from pipeline_orchestration.sequence import label, not_run
+
+from .flow import ENGINE, run_pipeline, told_inputs
+from .here import Here, handed_over
+from .marks import pipeline_tag
+from .setup import prefect_for_this_process, tidy_failures
+from .task_runners import check_task_runner
+from .trouble import GAVE_UP, gave_up
+
+
+def run_on_prefect(
+    definition: PipelineDefinition,
+    sent: PipelineDefinition | str,
+    inputs: Sequence[str],
+    start_from: str | None,
+    stop_after: str | None,
+    config: PipelineConfig,
+    progress: RunProgress | None = None,
+    finished: Callable[[RunResult], None] | None = None,
+) -> list[RunResult]:
+    """Run inputs as one flow run, and return a result for each.
+
+    Definition and settings are handed over in memory; Prefect is told what its API can take of them. Where
+    Prefect gives up, the results say so from the first input on that it did not come to.
+
+    Args:
+        definition: of the jobs.
+        sent: what other processes are told of it: its address, where it has one.
+        inputs: as an engine is given them.
+        start_from: the first job.
+        stop_after: the last job.
+        config: the settings.
+        progress: called now and then by jobs that take long.
+        finished: called with each result as it is known.
+    """
+    address = sent if isinstance(sent, str) else definition.name
+    here = Here(definition, sent, inputs, config, progress, finished)
+    try:
+        if config.spreads_by:
+            check_task_runner(config.spreads_by)
+        with (
+            prefect_for_this_process() as temporary,
+            limited(definition.between(start_from, stop_after)) as slot,
+            tidy_failures(),
+            tags(pipeline_tag(definition.name)),
+            handed_over(here),
+        ):
+            # A temporary server has no runs but these, and one that is killed leaves slots taken for good.
+            here.slot = slot if temporary else None
+            state = run_pipeline(
+                pipeline=shown(address),
+                inputs=told_inputs(inputs),
+                start_from=start_from,
+                stop_after=stop_after,
+                output_dir=uri(config.output_dir),
+                db_path=None if config.db_url else uri(config.db_path),
+                db_url=str(config.db_url) if config.db_url else None,
+                on_duplicate=config.on_duplicate.value,
+                encoding=config.encoding,
+                busy_timeout=config.busy_timeout,
+                max_record_bytes=config.max_record_bytes,
+                log_level=config.log_level.value,
+                concurrency=config.concurrency,
+                task_runner=config.task_runner and config.task_runner.value,
+                dask_address=config.dask_address,
+                ray_address=config.ray_address,
+                return_state=True,
+            )
+            failure = here.failure or gave_up(state.message or state.name or "")
+    except OrchestrationError as error:
+        failure = error
+    except GAVE_UP as error:
+        failure = gave_up(str(error) or type(error).__name__)
+    results = here.results
+    first: RunResult | None = None
+    for position, text in enumerate(inputs):
+        if position not in results:
+            results[position] = (
+                not_run(text, ENGINE, first) if first else RunResult(label(text), ENGINE, exception=failure)
+            )
+            first = first or results[position]
+    return [results[position] for position in range(len(inputs))]
