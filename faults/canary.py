@@ -25,6 +25,6 @@ CANARY = Sweep(
     title="passwords in settings of Prefect; what steers a terminal, in names, records, options and settings",
     holds="no password and no record is said, stored or sent; nothing steers the terminal",
     points=_points,
-    short=40,
+    short=24,
     long=None,
 )

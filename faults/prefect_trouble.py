@@ -184,6 +184,6 @@ PREFECT = Sweep(
     title="Prefect's API is away, dies, is slow, refuses or answers nonsense",
     holds="data and results as on the local engine, exit 8 where not all ran, an end in time",
     points=_trouble,
-    short=20,
+    short=12,
     long=300,
 )

@@ -144,6 +144,6 @@ SIGNALS = Sweep(
     "SIGKILL, SIGTERM, SIGINT, SIGHUP, or two of them in a row, at random times of the real command",
     "as for `kill`; exit 143, 130 or 129 within five seconds; no process lives on",
     signal_points,
-    short=300,
+    short=100,
     long=10_000,
 )
