@@ -144,7 +144,7 @@ def test_what_is_not_installed_is_said_before_anything_runs(runner, folder, monk
     first, second = runner(task_runner="ray").run_many(["one", "two"])
 
     assert ("orchestration.task_runner", "orchestration.not_run") == (first.code, second.code)
-    assert first.error.endswith("prefect_ray, which is not installed; install pipeline-orchestration[ray]")
+    assert first.error.endswith("is not installed; pip install './packages/pipeline-orchestration[ray]'")
 
 
 def test_a_cluster_that_is_not_there_is_an_error(runner, folder, monkeypatch):

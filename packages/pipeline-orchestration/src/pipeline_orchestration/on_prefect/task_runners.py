@@ -24,7 +24,7 @@ def check_task_runner(name: TaskRunnerName) -> None:
     if module and find_spec(module) is None:
         text = f"the task runner {name} takes {module}, which is not installed"
         raise OrchestrationError(
-            "orchestration.task_runner", f"{text}; install pipeline-orchestration[{name}]"
+            "orchestration.task_runner", f"{text}; pip install './packages/pipeline-orchestration[{name}]'"
         )
 
 
