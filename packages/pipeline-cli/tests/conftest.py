@@ -89,7 +89,8 @@ def program(folder: Path) -> Callable[..., Done]:
     """Runs the command as a program: for what only a process of its own can show."""
 
     def run(*arguments: str, out: int = subprocess.PIPE, err: int = subprocess.PIPE) -> Done:
-        done = subprocess.run(["pipeline", *arguments], stdout=out, stderr=err, check=False)
+        with default_signals():
+            done = subprocess.run(["pipeline", *arguments], stdout=out, stderr=err, check=False)
         printed, said = ((text or b"").decode() for text in (done.stdout, done.stderr))
         return Done(done.returncode, timeless(printed), timeless(said))
 

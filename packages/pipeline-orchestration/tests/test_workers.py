@@ -33,6 +33,8 @@ class Do(BaseJob[object, object]):
         with open("ran", "a") as file:
             print(value, os.getpid(), file=file)
         match value.partition(" ")[0]:
+            case "x":
+                time.sleep(0.01)
             case "die":
                 os.kill(os.getpid(), 9)
             case "refuse":
