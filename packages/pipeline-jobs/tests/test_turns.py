@@ -34,6 +34,13 @@ print(json.dumps(spans))
 """
 
 
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 def worker(limit, threads, seconds):
     """Start a process of so many threads that each hold a slot for so long."""
     arguments = map(str, (limit, threads, seconds))

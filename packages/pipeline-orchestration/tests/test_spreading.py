@@ -136,6 +136,19 @@ def test_a_worker_that_is_lost_is_replaced(runner, folder):
     assert results[2].last.retriable
 
 
+def test_what_a_killed_worker_holds_keeps_nobody(python):
+    """As one does that is killed while it writes to the queue of all: the process ends all the same."""
+    code = """
+from pipeline_orchestration import PipelineConfig, TaskRunnerName
+from pipeline_orchestration.on_prefect.task_runners import make_task_runner
+
+with make_task_runner(TaskRunnerName.PROCESSES, PipelineConfig()) as runner:
+    runner._subprocess_message_queue._wlock.acquire()
+print("ended")
+"""
+    assert "ended\n" == python(code)[0]
+
+
 def test_what_is_not_installed_is_said_before_anything_runs(runner, folder, monkeypatch):
     from pipeline_orchestration.on_prefect import task_runners
 

@@ -2,7 +2,7 @@
 
 import logging
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Self
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
@@ -28,13 +28,27 @@ def check_task_runner(name: TaskRunnerName) -> None:
         )
 
 
+class _Processes(ProcessPoolTaskRunner):
+    """Prefect's own, which at the end of this process waits for nothing that a killed worker holds.
+
+    Workers send logs and events through a queue; one that is killed while it writes leaves it locked.
+    """
+
+    def __enter__(self) -> Self:
+        entered = super().__enter__()
+        # Whatever is not in the pipe by then is lost: what this process puts there is a word to stop.
+        if queue := self._subprocess_message_queue:
+            queue.cancel_join_thread()
+        return entered
+
+
 def make_task_runner(name: TaskRunnerName, config: PipelineConfig) -> TaskRunner[Any]:
     """Return a task runner for a run: a cluster that is there already, or workers on this machine."""
     match name:
         case TaskRunnerName.THREADS:
             return ThreadPoolTaskRunner(max_workers=config.concurrency)
         case TaskRunnerName.PROCESSES:
-            return ProcessPoolTaskRunner(max_workers=config.concurrency)
+            return _Processes(max_workers=config.concurrency)
         case TaskRunnerName.DASK:
             return _dask(config)
         case TaskRunnerName.RAY:
