@@ -89,7 +89,7 @@ def timeless(text):
 
 
 def test_a_failure_is_one_there_too(pipeline, server, sample):
-    """The task and the flow run failed; at OFF the message is all that is said, without a traceback."""
+    """The task and the flow run failed; at OFF, that and where to look is all that is said, no traceback."""
     (sample / "two.txt").write_bytes(b"\xff")
 
     done = pipeline("--log-level", "OFF", "run-all", "one.txt", "two.txt")
@@ -99,7 +99,9 @@ def test_a_failure_is_one_there_too(pipeline, server, sample):
     assert (("one.txt and 1 more", "FAILED"), tasks) == server.last
     place = f"{sample}/two.txt, byte 0, line 1: not utf-8"
     hint = "if it is in another encoding, name that one"
-    assert (3, f"Error: A two.txt: {place}; {hint} [input.undecodable]\n") == (done.returncode, done.stderr)
+    failure, page = done.stderr.splitlines()
+    assert (3, f"Error: A two.txt: {place}; {hint} [input.undecodable]") == (done.returncode, failure)
+    assert page.startswith(f"On Prefect: {server.url.removesuffix('/api')}/runs/flow-run/")
 
 
 def test_a_signal_is_a_crash_there(server, sample):
