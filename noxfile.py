@@ -192,7 +192,7 @@ def ui(session: nox.Session) -> None:
 @nox.session(python=OLDEST, default=False)
 def scale(session: nox.Session) -> None:
     """Run on several hosts of this machine, and lose one of them in the middle: `nox -s scale`."""
-    session.install(*PATHS[:2], f"{PATHS[2]}[dask]", PATHS[3])
+    session.install(PATHS[0], f"{PATHS[1]}[postgres]", f"{PATHS[2]}[dask]", PATHS[3], *TOOLS["scale"])
     # Ctrl-C has servers to stop and network namespaces to remove.
     patience = {"interrupt_timeout": 60, "terminate_timeout": 30}
     session.run("python", "scale/run.py", *session.posargs, **patience)
