@@ -27,7 +27,7 @@ def _arguments() -> argparse.Namespace:
         "--files", type=int, default=1000, help="small ones that are loaded while a host dies"
     )
     parser.add_argument("--losses", type=int, default=3, help="how often that is done; 0: not at all")
-    parser.add_argument("--megabytes", type=int, default=1200, help="that job A splits with one host and two")
+    parser.add_argument("--megabytes", type=int, default=2000, help="that job A splits with one host and two")
     parser.add_argument("--pairs", type=int, default=2, help="how often that is measured; 0: not at all")
     parser.add_argument("--folder", type=Path, help="for all of it; in memory, if there is room")
     return parser.parse_args()

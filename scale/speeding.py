@@ -9,7 +9,7 @@ from pathlib import Path
 from cluster import Cluster
 
 _WANTED = 1.6  # times as fast with two workers as with one
-_BIG = 100  # megabytes in each file: of smaller ones, what is around job A has a share that is felt
+_BIG = 200  # megabytes in each file: of smaller ones, what Prefect does beside job A has a share that is felt
 _LINE = "2026-11-25T12:00:00Z sensor {:08} reports a temperature of 21.5 degrees and is well\n"
 _WARM = 8  # files of one line, for what a new worker imports
 
