@@ -75,7 +75,8 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session(python=OLDEST)
 def integration(session: nox.Session) -> None:
     """Test the four together, and the script that releases one of them."""
-    session.install(*PATHS, *TOOLS["test"], *TOOLS["stores"], *TOOLS["coverage"], *TOOLS["release"])
+    paths = [*PATHS[:2], f"{PATHS[2]}[dask,ray]", PATHS[3]]
+    session.install(*paths, *TOOLS["test"], *TOOLS["stores"], *TOOLS["coverage"], *TOOLS["release"])
     run_tests(session, "integration", "tests-integration")
 
 
