@@ -13,12 +13,13 @@ from types import MappingProxyType
 from typing import Self
 
 from database import Database
-from hosts import Host
+from hosts import Host, connect
 
 _API, _SCHEDULER = 4200, 8786
 _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 _START = 120.0  # seconds: the first start of Prefect's server runs all of its migrations
 _STOP = 5.0
+_TTL = "15s"  # of a worker that says nothing; as it comes, 5 minutes
 _PROBE = """
 import socket, sys
 socket.create_connection((sys.argv[1], int(sys.argv[2])), 1)
@@ -92,6 +93,7 @@ class Cluster:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_LOGGING_LEVEL": "WARNING",
             "DO_NOT_TRACK": "1",
+            "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": _TTL,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
 
@@ -101,6 +103,7 @@ class Cluster:
         Of the cores of this machine it has one, as if no more were in that host, and the next worker another.
         """
         host = self.hosts[number]
+        connect(self.hosts[0], number, up=True)
         self._workers[number] = self._start(
             f"worker-{number}",
             host,
@@ -112,8 +115,10 @@ class Cluster:
         )
         _wait(lambda: len(self._workers) <= self._known())
 
-    def kill_worker(self, number: int) -> None:
-        """Kill all processes of a worker, as when its machine dies."""
+    def kill_worker(self, number: int, *, told: bool = True) -> None:
+        """Kill all processes of a worker, of which its kernel tells others, or, as without power, does not."""
+        if not told:
+            connect(self.hosts[0], number, up=False)
         process = self._workers.pop(number)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
