@@ -116,7 +116,7 @@ class Cluster:
         _wait(lambda: len(self._workers) <= self._known())
 
     def kill_worker(self, number: int, *, told: bool = True) -> None:
-        """Kill all processes of a worker, of which its kernel tells others, or, as without power, does not."""
+        """Kill all processes of a worker; others are told by its kernel, or, as without power, are not."""
         if not told:
             connect(self.hosts[0], number, up=False)
         process = self._workers.pop(number)
