@@ -15,7 +15,7 @@ _PORT = 15432  # on loopback, 5432 may be somebody's
 _NAME = "pipeline"  # of the database and of the user whose it is
 # From the network that the host is on, and from nowhere else; not by a socket either.
 _ACCESS = f"host {_NAME} {_NAME} samenet scram-sha-256\n"
-# Of a host that is gone without a word it knows after 9 seconds, whether it was about to say something itself or
+# Of a host that is gone without a word it knows after 9 seconds, be it about to say something itself or
 # not, and gives up what was locked from there; as Linux comes, after a quarter of an hour, or two hours.
 _ALIVE = (
     "tcp_user_timeout=9000",
