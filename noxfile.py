@@ -75,7 +75,8 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session(python=OLDEST)
 def integration(session: nox.Session) -> None:
     """Test the four together, and the script that releases one of them."""
-    session.install(*PATHS, *TOOLS["test"], *TOOLS["stores"], *TOOLS["coverage"], *TOOLS["release"])
+    paths = [*PATHS[:2], f"{PATHS[2]}[dask,ray]", PATHS[3]]
+    session.install(*paths, *TOOLS["test"], *TOOLS["stores"], *TOOLS["coverage"], *TOOLS["release"])
     run_tests(session, "integration", "tests-integration")
 
 
@@ -192,7 +193,7 @@ def ui(session: nox.Session) -> None:
 @nox.session(python=OLDEST, default=False)
 def scale(session: nox.Session) -> None:
     """Run on several hosts of this machine, and lose one of them in the middle: `nox -s scale`."""
-    session.install(*PATHS[:2], f"{PATHS[2]}[dask]", PATHS[3])
+    session.install(PATHS[0], f"{PATHS[1]}[postgres]", f"{PATHS[2]}[dask]", PATHS[3], *TOOLS["scale"])
     # Ctrl-C has servers to stop and network namespaces to remove.
     patience = {"interrupt_timeout": 60, "terminate_timeout": 30}
     session.run("python", "scale/run.py", *session.posargs, **patience)

@@ -37,6 +37,12 @@ def hosts(count: int) -> Iterator[list[Host]]:
             yield [Host(None, "127.0.0.1") for _ in range(count)]
 
 
+def connect(hub: Host, number: int, *, up: bool) -> None:
+    """Put a host, by its place in the list, on the network of the first one, or take it off."""
+    if hub.name:
+        _ip(hub.name, f"link set to{number + 1} {'up' if up else 'down'}")
+
+
 def _made(count: int, stack: ExitStack) -> list[Host]:
     if os.geteuid() != 0 or not shutil.which("ip"):
         raise PermissionError

@@ -1,7 +1,5 @@
 """Several inputs on Prefect, by each of its task runners: the same results, and each exactly once."""
 
-import importlib.util
-import logging
 import os
 import time
 from pathlib import Path
@@ -12,14 +10,8 @@ from pipeline_jobs import BaseJob, OutputError
 from pipeline_orchestration import PipelineDefinition, PipelineRunner, run_pipeline
 from pipeline_orchestration.crossing import uri
 
-RUNNERS = [
-    None,
-    "threads",
-    "processes",
-    pytest.param(
-        "dask", marks=pytest.mark.skipif(not importlib.util.find_spec("prefect_dask"), reason="an extra")
-    ),
-]
+# Dask and Ray are extras: tests-integration has their tests.
+RUNNERS = [None, "threads", "processes"]
 KILLER = """
 import os, time
 from pathlib import Path
@@ -158,19 +150,6 @@ def test_what_is_not_installed_is_said_before_anything_runs(runner, folder, monk
 
     assert ("orchestration.task_runner", "orchestration.not_run") == (first.code, second.code)
     assert first.error.endswith("is not installed; pip install './packages/pipeline-orchestration[ray]'")
-
-
-def test_a_cluster_that_is_not_there_is_an_error(runner, folder, monkeypatch):
-    pytest.importorskip("prefect_dask")
-    from pipeline_orchestration.on_prefect import task_runners
-
-    monkeypatch.setattr(task_runners, "_PATIENCE", 0.5)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-
-    (result,) = runner(dask_address="tcp://127.0.0.1:9").run_many(["one"])
-
-    assert "orchestration.task_runner" == result.code
-    assert result.error.startswith("the Dask cluster at tcp://127.0.0.1:9 cannot be reached: ")
 
 
 def test_more_inputs_than_a_parameter_of_prefects_holds(runner, folder, ask):

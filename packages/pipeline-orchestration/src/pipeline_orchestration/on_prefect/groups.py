@@ -19,6 +19,7 @@ from pipeline_orchestration.sequence import label, not_run, stops_all
 from pipeline_orchestration.worker_process import end_with
 
 from .logs import Follow, logs_on_prefect
+from .setup import tidy_failures
 from .tasks import as_tasks
 
 # Measured by benchmarks/task_runners.py: a group costs 10 to 30 ms, an input 5 ms and more.
@@ -143,6 +144,7 @@ def _set_up(parent: int, packed: bytes) -> Follow:
     here = unpacked(packed)
     level = here.work.config.log_level
     _for_good.enter_context(at_level(level))
+    _for_good.enter_context(tidy_failures())
     if os.getppid() == parent:
         threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     return _for_good.enter_context(logs_on_prefect(here.work.run_id, here.specs, level, printed=True))

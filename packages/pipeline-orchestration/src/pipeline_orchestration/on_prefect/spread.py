@@ -56,8 +56,12 @@ class Spread:
         while self._waiting:
             # Anew where a group was lost: a pool of processes is then broken.
             with ExitStack() as stack:
-                with undisturbed():
-                    runner = stack.enter_context(self._runner.duplicate())
+                try:
+                    with undisturbed():
+                        runner = stack.enter_context(self._runner.duplicate())
+                except (OSError, RuntimeError, ValueError) as error:
+                    text = shown(f"the task runner does not start: {error}".partition("\n")[0])
+                    raise OrchestrationError("orchestration.task_runner", text) from error
                 try:
                     yield from self._flown(runner)
                 except BaseException:
