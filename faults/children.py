@@ -19,6 +19,7 @@ from typing import NoReturn
 import tenacity  # noqa: F401
 
 import pipeline_cli.main
+import pipeline_orchestration.inputs
 import pipeline_orchestration.runner
 import pipeline_orchestration.text  # noqa: F401
 from pipeline_db import durability, sqlite
