@@ -26,7 +26,7 @@ _SECRETS = [
 URL = f"http://{USER}:{quote(PASSWORD, safe='')}@"
 
 # What Prefect's and rich's own colours and bars are made of.
-_OWN = re.compile(r"\x1b\[(?:[0-9;]*m|[0-9]*[AK]|\?25[hl])|\r\n|\n|\t")
+_OWN = re.compile(r"\r(?:\x1b\[1A)?\x1b\[2K|\x1b\[(?:[0-9;]*m|[0-9]*[AK]|\?25[hl])|\r\n|\n|\t")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
 _RAW = re.compile("[\x00-\x1f\x7f-\x9f]")
 
