@@ -5,11 +5,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline_db import DatabaseError
 from pipeline_db.postgres.inserting import COPY, copied
-from pipeline_jobs import MAX_INTEGER, Record
+from pipeline_jobs import MAX_INTEGER, InputError, OnDuplicate, Record, Source
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-SPECIAL = st.text(st.sampled_from("\\nrt.N\n\r\t\b\v\f\x1f ,\"'\u2028"))
+SPECIAL = st.text(st.sampled_from("\\nrt.N\n\r\t\b\v\f\x01\x1f ,\"'\u2028"))
 
 
 @pytest.fixture
@@ -40,7 +41,10 @@ def test_any_text_is_kept(table, contents):
     assert [(7, each.line_number, each.content) for each in records] == inserted(table, records)
 
 
-@pytest.mark.parametrize("content", ["\\.", "\\N", "", "\\", "a\\\nb", "\r\n", "\t", "x" * 1_000_000])
+@pytest.mark.parametrize(
+    "content",
+    ["\\.", "\\N", "", "\\", "a\\\nb", "a\n\\.\nb", "\r\n", "\t", "\x01", "\x01\x01,", "x" * 1_000_000],
+)
 def test_what_means_something_to_copy_is_a_text_like_any_other(table, content):
     assert [(7, 1, content), (7, 2, "next")] == inserted(table, [Record(1, content), Record(2, "next")])
 
@@ -62,6 +66,39 @@ def test_line_numbers_may_come_in_any_order(table):
 def test_what_no_column_holds_is_refused(record, error):
     with pytest.raises(error):
         copied(1, [Record(1, "before"), record])
+
+
+def test_an_error_of_the_server_is_known_after_some_chunks(postgres_store):
+    """Not at the end of a load that may take an hour."""
+    taken = 0
+
+    def chunks():
+        nonlocal taken
+        yield [Record(1, "a\0b")]
+        for number in range(2, 1000):
+            taken += 1
+            yield [Record(number, "x")]
+
+    with pytest.raises(DatabaseError):
+        postgres_store.load(Source("memory:x", "x"), chunks(), OnDuplicate.SKIP)
+
+    assert 10 < taken < 20
+
+
+def test_what_fails_in_the_middle_of_a_copy_leaves_nothing(postgres_store, ask):
+    """And the connection is of use until the end: nobody waits for the lock that it held."""
+
+    def chunks():
+        for number in range(1, 25):
+            yield [Record(number, "x")]
+        raise InputError("input.changed", "it changed")
+
+    source = Source("memory:x", "x")
+    with pytest.raises(InputError):
+        postgres_store.load(source, chunks(), OnDuplicate.SKIP)
+
+    assert [(0,)] == ask(postgres_store, "SELECT count(*) FROM processed_records")
+    assert 1 == postgres_store.load(source, [[Record(1, "x")]], OnDuplicate.SKIP).record_count
 
 
 def test_nul_is_left_for_the_server_to_refuse(table):

@@ -3,7 +3,8 @@
 import math
 import os
 import re
-from contextlib import suppress
+import socket
+from contextlib import ExitStack, suppress
 from functools import cache, partial
 from hashlib import blake2b
 from typing import Any
@@ -18,6 +19,10 @@ from pipeline_db.url import DatabaseUrl
 from .errors import reported
 from .inserting import COPY
 
+_COPIED = 16  # chunks in one COPY: after each, the server waits for us; and only then is an error known
+_AHEAD = (
+    2 << 20
+)  # bytes on their way to a server on this machine, so that it need not wait for our next chunk
 _SHORTEST = 2  # seconds: libpq takes no less for a time in which to connect
 # A network that takes packets and answers none is noticed in minutes, not in hours.
 _ALIVE = {
@@ -48,9 +53,18 @@ def connected(url: DatabaseUrl, busy_timeout: float) -> psycopg.Connection:
         if "PGCONNECT_TIMEOUT" not in os.environ:
             usual["connect_timeout"] = seconds
         # Prepared statements would outlive a transaction, which a pooler in between may not allow.
-        return psycopg.connect(
+        connection = psycopg.connect(
             **{**usual, **given, "client_encoding": "utf8"}, autocommit=True, prepare_threshold=None
         )
+        _widen(connection)
+        return connection
+
+
+def _widen(connection: psycopg.Connection) -> None:
+    """Have more fit into a socket of this machine, as far as it allows; those of TCP grow by themselves."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as same:
+        if same.family == socket.AF_UNIX:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _AHEAD)
 
 
 def lock_number(schema: str, key: str) -> int:
@@ -75,6 +89,9 @@ class PostgresTransaction:
         self.connection = connection
         self.proof: tuple[str, dict[str, object]] | None = None
         self._rolled_back = False
+        self._copy: psycopg.Copy | None = None
+        self._copied = 0
+        self._copying = ExitStack()
         self._reported = partial(reported, url, busy_timeout)
         milliseconds = max(1, math.ceil(busy_timeout * 1000))  # 0 would be forever
         with self._reported():
@@ -103,6 +120,7 @@ class PostgresTransaction:
             DatabaseError: the server refuses, or is gone.
         """
         with self._reported():
+            self._end_copy()
             return self.connection.execute(_with_placeholders(statement), values)
 
     def row(self, statement: str, /, **values: object) -> tuple[Any, ...] | None:
@@ -110,10 +128,24 @@ class PostgresTransaction:
         return self.execute(statement, **values).fetchone()
 
     def insert(self, prepared: bytes) -> None:
-        """Insert a chunk of records."""
-        # A COPY for each: an error of the server is known after its chunk, not at the end of the load.
-        with self._reported(), self.connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            copy.write(prepared)
+        """Insert a chunk of records, of which the server may speak only when some more have followed."""
+        with self._reported():
+            if self._copy is None:
+                self._copy = self._copying.enter_context(self.connection.cursor().copy(COPY))
+            self._copy.write(prepared)
+            self._copied += 1
+            if self._copied == _COPIED:
+                self._end_copy()
+
+    def _end_copy(self) -> None:
+        """Learn what became of the chunks that were inserted, if that is not known yet."""
+        self._copy, self._copied = None, 0
+        self._copying.close()
+
+    def _drop_copy(self) -> None:
+        """End an insertion that is to come to nothing."""
+        reason = psycopg.errors.QueryCanceled("rolled back")
+        self._copying.__exit__(type(reason), reason, None)
 
     def proven_by(self, statement: str, /, **values: object) -> None:
         """Say what finds a row if, and only if, this transaction was committed."""
@@ -128,6 +160,7 @@ class PostgresTransaction:
         if self._rolled_back:
             return
         with self._reported():
+            self._end_copy()
             ended = self.connection.execute("COMMIT").statusmessage
         if ended != "COMMIT":  # so ends what an error has ended before
             raise DatabaseError("database.failed", f"the transaction ended in {ended}")
@@ -136,6 +169,7 @@ class PostgresTransaction:
         """Undo what was written, and let go of the lock; of itself, the server does so when we are gone."""
         self._rolled_back = True
         with suppress(psycopg.Error):
+            self._drop_copy()
             self.connection.execute("ROLLBACK")
 
 
