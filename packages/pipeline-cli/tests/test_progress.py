@@ -3,6 +3,7 @@
 import logging
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -19,6 +20,25 @@ with progress.ProgressReport() as report:
     report("B", "x.txt", 60, 100, 5678)
     report("B", "x.txt", 80, 100, 9876)
     {end}
+"""
+
+LOGGING = """
+import logging
+import sys
+from rich.logging import RichHandler
+from rich.console import Console
+from pipeline_cli import progress
+progress._PATIENCE = 0
+plain, theirs = logging.getLogger("plain"), logging.getLogger("theirs")
+plain.addHandler(logging.StreamHandler())
+theirs.addHandler(RichHandler(console=Console(file=sys.stderr), show_time=False, show_path=False))
+with progress.ProgressReport() as report:
+    report("B", "x.txt", 60, 100, 5678)
+    plain.warning("a \\x1b[31mred\\x1b[0m word, [bold]not more " + 20 * "longer than the terminal " + "END")
+    theirs.warning("another")
+    report("B", "x.txt", 80, 100, 9876)
+plain.warning("after it")
+theirs.warning("after that")
 """
 
 
@@ -91,3 +111,15 @@ def test_a_terminal_shows_a_bar(folder, end, code):
         assert shown in sent
     assert sent.rindex("\x1b[?25h") > sent.rindex("\x1b[?25l")
     assert sent.rindex("\x1b[2K") > sent.rindex("9,876 records")
+
+
+def test_what_is_logged_meanwhile_has_lines_of_its_own(folder):
+    """Above the bar, which is drawn again below it, as long as it is there; else as it was."""
+    ended, sent = on_a_terminal(LOGGING)
+
+    assert 0 == ended
+    for line in (r"a \x1b\[31mred\x1b\[0m word, \[bold\]not more .* END", r"\x1b\[33mWARNING \x1b\[0m another *"):
+        # What stood on the line before was erased, and it ends before anything else is drawn.
+        assert re.search(rf"\x1b\[2K{line}\r\n", sent), sent
+    assert sent.rstrip().endswith("after that")
+    assert "after it\r\n" in sent

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Self
 from pipeline_orchestration import RunResult
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from .bar import Bar
 
 _PATIENCE = 1.0  # seconds a run may take before anything is shown
 _PAUSE = 10.0  # seconds between two log lines
-_DRAWN = 4  # times a second, as for one job
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ class InputsReport:
         self._done = self._failed = self._records = 0
         self._current = ""
         self._shown_next = time.monotonic() + _PATIENCE
-        self._bar: tuple[Progress, TaskID] | None = None
+        self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -43,7 +42,7 @@ class InputsReport:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar[0].stop()
+            self._bar.close()
             self._bar = None
 
     def __call__(self, job: str, name: str, done: int, total: int, _records: int) -> None:
@@ -73,29 +72,22 @@ class InputsReport:
         if self._bar is None:
             # 0.06 s to import, for what lasts longer
             from rich import progress as rich  # noqa: PLC0415
-            from rich.console import Console  # noqa: PLC0415
 
-            bar = rich.Progress(
+            from .bar import Bar  # noqa: PLC0415
+
+            self._bar = Bar(
                 rich.BarColumn(),
                 rich.MofNCompleteColumn(),
                 "{task.fields[failed]:,} failed",
                 "{task.fields[records]:,} records",
                 rich.TimeRemainingColumn(),
                 rich.TextColumn("{task.fields[current]}", markup=False),
-                console=Console(stderr=True),
-                transient=True,
-                refresh_per_second=_DRAWN,
+                total=self._total,
+                failed=0,
+                records=0,
+                current="",
             )
-            self._bar = bar, bar.add_task("", total=self._total, failed=0, records=0, current="")
-            bar.start()
-        bar, task = self._bar
-        bar.update(
-            task,
-            completed=self._done,
-            failed=self._failed,
-            records=self._records,
-            current=self._current,
-        )
+        self._bar.update(self._done, failed=self._failed, records=self._records, current=self._current)
 
 
 def records_of(result: RunResult) -> int | None:

@@ -7,11 +7,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from .bar import Bar
 
 _PATIENCE = 1.0  # seconds a job may take before anything is shown
 _PAUSE = 10.0  # seconds between two log lines
-_DRAWN = 4  # times a second; rich's own ten cost 3 % of a load: benchmarks/progress.py
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +26,7 @@ class ProgressReport:
         self._draws = sys.stderr.isatty() if bar is None else bar
         self._current: tuple[str, str] | None = None
         self._shown_next = 0.0
-        self._bar: tuple[Progress, TaskID] | None = None
+        self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -62,26 +61,23 @@ class ProgressReport:
         if self._bar is None:
             # 0.06 s to import, for what lasts longer
             from rich import progress as rich  # noqa: PLC0415
-            from rich.console import Console  # noqa: PLC0415
-            from rich.markup import escape  # noqa: PLC0415
 
-            progress = rich.Progress(
+            from .bar import Bar  # noqa: PLC0415
+
+            self._bar = Bar(
                 "{task.description}",
                 rich.BarColumn(),
                 rich.DownloadColumn(),
                 rich.TransferSpeedColumn(),
                 "{task.fields[records]:,} records",
                 rich.TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-                refresh_per_second=_DRAWN,
+                title=title,
+                total=total,
+                records=records,
             )
-            self._bar = progress, progress.add_task(escape(title), total=total, records=records)
-            progress.start()
-        progress, task = self._bar
-        progress.update(task, completed=done, records=records)
+        self._bar.update(done, records=records)
 
     def _close(self) -> None:
         if self._bar is not None:
-            self._bar[0].stop()
+            self._bar.close()
             self._bar = None
