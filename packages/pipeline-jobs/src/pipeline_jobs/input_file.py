@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,15 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+def filled(read: Callable[[int], bytes], size: int) -> bytes:
+    """Return what a stream reads, of which one call may give less than is asked for: less only at the end."""
+    parts: list[bytes] = []
+    while size and (part := read(size)):
+        parts.append(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class InputFile:
@@ -73,15 +83,12 @@ class InputFile:
         Raises:
             InputError: ``input.unreadable``.
         """
-        parts: list[bytes] = []
         try:
-            while size and (part := self._stream.read(size)):
-                parts.append(part)
-                size -= len(part)
-                self._position += len(part)
+            block = filled(self._stream.read, size)
         except OSError as error:
             raise self._unreadable(error) from error
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        self._position += len(block)
+        return block
 
     def seek(self, offset: int) -> None:
         """Read on from `offset`, in bytes from the start.

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from .display import shown
 from .errors import InputError
+from .input_file import filled
 from .records import Source
 from .remote import info, opened
 from .remote_errors import changed, input_reported
@@ -87,13 +88,10 @@ class RemoteFile:
         Raises:
             InputError: ``input.changed``, ``input.unreadable`` or ``input.unreachable``.
         """
-        parts: list[bytes] = []
         with input_reported(self.path):
-            while size and (part := self._stream.read(size)):
-                parts.append(part)
-                size -= len(part)
-                self._position += len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            block = filled(self._stream.read, size)
+        self._position += len(block)
+        return block
 
     def seek(self, offset: int) -> None:
         """Read on from `offset`, in bytes from the start.
