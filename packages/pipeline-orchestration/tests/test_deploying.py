@@ -18,7 +18,7 @@ from pipeline_orchestration import (
     serve,
 )
 from pipeline_orchestration.crossing import uri
-from pipeline_orchestration.deploying import Deployment
+from pipeline_orchestration.deployment import Deployment
 from pipeline_orchestration.text import pipeline as text
 
 OBJECT = (

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from .context import RunContext
     from .continuing import continue_with
     from .definition import JobSpec, PipelineDefinition
-    from .deploying import Deployed, deploy, serve
+    from .deploying import deploy, serve
+    from .deployment import Deployed
     from .diagnosis import diagnose
     from .errors import JobTimeoutError, OrchestrationError, UsageError
     from .inputs import expand_inputs
@@ -48,7 +49,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Deployed": "deploying",
+    "Deployed": "deployment",
     "EngineChoice": "choice",
     "EngineName": "names",
     "JobSpec": "definition",

@@ -1,38 +1,28 @@
 """Running pipelines from Python."""
 
-import logging
-import os
-import sys
-import uuid
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_jobs import JobResult, OnDuplicate, PipelineError, Url, said, shown
+from pipeline_jobs import OnDuplicate, PipelineError, Url
 
-from . import local
 from .address import absolute, load_pipeline
 from .choice import EngineChoice, choose
 from .config import PipelineConfig
-from .context import RunContext, RunProgress
-from .crossing import crossed
+from .context import RunProgress
 from .definition import PipelineDefinition
-from .groups import MANY, Work, pays
+from .engines import make_ready, run_on
 from .hooks import call_hooks
-from .importing import import_prefect
-from .limits import limited
 from .logs import at_level
 from .names import EngineName, LogLevel, TaskRunnerName
+from .request import Request
 from .result import RunResult
-from .sequence import MEMORY, not_run, run_all, stops_all
+from .values import admitted, said_of
 
 if TYPE_CHECKING:
     from pipeline_db import DatabaseUrl
-
-_log = logging.getLogger(__name__)
 
 
 class PipelineRunner:
@@ -153,40 +143,30 @@ class PipelineRunner:
         Raises:
             UsageError: as `run`.
         """
-        results = self._run_many(list(values), start_from, stop_after, progress, finished or _untold)
+        request = Request(
+            definition=self.pipeline,
+            sent=self._sent,
+            config=self.config,
+            start_from=start_from,
+            stop_after=stop_after,
+            progress=progress,
+            finished=finished,
+        )
+        _ = request.specs  # what makes no sense is an error of who calls
+        results = self._run_many(list(values), request)
         with at_level(self.config.log_level):
             call_hooks(self.pipeline, results)
         return results
 
-    def _run_many(
-        self,
-        values: list[object],
-        start_from: str | None,
-        stop_after: str | None,
-        progress: RunProgress | None,
-        finished: Callable[[RunResult], None],
-    ) -> list[RunResult]:
-        first = self.pipeline.between(start_from, stop_after)[0].name
-        with at_level(self.config.log_level), ExitStack() as stack:
+    def _run_many(self, values: list[object], request: Request) -> list[RunResult]:
+        with at_level(self.config.log_level):
             try:
-                engine = self._ready_engine()
+                engine = make_ready(self.engine_choice)
             except PipelineError as error:
-                return [RunResult(_said(value), self.config.engine, exception=error) for value in values]
-            plan: list[str | RunResult] = []
-            for value in values:
-                try:
-                    plan.append(stack.enter_context(crossed(value, self.config.output_dir)))
-                except PipelineError as error:
-                    refused = RunResult(_said(value), engine, (JobResult(first, exception=error),))
-                    plan.append(refused)
-                    finished(refused)
-                    if stops_all(refused):
-                        break
-            texts = [text for text in plan if isinstance(text, str)]
-            ran = iter(self._run(engine, texts, start_from, stop_after, progress, finished) if texts else ())
-            results = [next(ran) if isinstance(each, str) else each for each in plan]
-            results += [not_run("", engine, results[-1]) for _ in values[len(results) :]]
-        return [replace(result, input=_said(value)) for value, result in zip(values, results, strict=True)]
+                return [RunResult(said_of(value), self.config.engine, exception=error) for value in values]
+            with admitted(values, request, engine) as taken:
+                results = taken.with_results(run_on(engine, request, taken.inputs))
+        return [replace(result, input=said_of(value)) for value, result in zip(values, results, strict=True)]
 
     def run_full(self, value: object) -> RunResult:
         """Run all jobs."""
@@ -203,94 +183,3 @@ class PipelineRunner:
     def run_until(self, job: str, value: object) -> RunResult:
         """Run all jobs up to and including one."""
         return self.run(value, stop_after=job)
-
-    def _ready_engine(self) -> EngineName:
-        """Return the engine, after saying why it is this one and importing what it takes."""
-        choice = self.engine_choice
-        _log.info("engine %s: %s", choice.engine, choice.reason)
-        if choice.engine is EngineName.PREFECT:
-            if choice.temporary and "prefect" not in sys.modules:
-                # The server imports as much as we are about to, and more: both take their seconds at once.
-                from .on_prefect.temporary_server import VARIABLES, temporary_server  # noqa: PLC0415  # 20 ms to import
-
-                temporary_server.begin(VARIABLES)
-            import_prefect()
-        return choice.engine
-
-    def _run(
-        self,
-        engine: EngineName,
-        inputs: list[str],
-        start_from: str | None,
-        stop_after: str | None,
-        progress: RunProgress | None,
-        finished: Callable[[RunResult], None],
-    ) -> list[RunResult]:
-        if engine is EngineName.PREFECT:
-            from .on_prefect.starting import run_on_prefect  # noqa: PLC0415  # see there
-
-            # Its import has set up logging anew.
-            with at_level(self.config.log_level):
-                return run_on_prefect(
-                    self.pipeline,
-                    self._sent,
-                    inputs,
-                    start_from,
-                    stop_after,
-                    self.config,
-                    progress,
-                    finished,
-                )
-        run_id, quiet = str(uuid.uuid4()), len(inputs) > MANY
-        if self.config.concurrency > 1 and pays(self._sent, inputs):
-            return self._run_in_processes(run_id, inputs, start_from, stop_after, finished)
-        specs = self.pipeline.between(start_from, stop_after)
-        context = RunContext(self.config, run_id, progress, quiet=quiet)
-        results = []
-        with limited(specs) as slot:
-            for result in run_all(specs, inputs, context, engine, partial(local.execute, slot=slot)):
-                results.append(result)
-                finished(result)
-        return results
-
-    def _run_in_processes(
-        self,
-        run_id: str,
-        inputs: list[str],
-        start_from: str | None,
-        stop_after: str | None,
-        finished: Callable[[RunResult], None],
-    ) -> list[RunResult]:
-        from .workers import run_in_processes  # noqa: PLC0415  # 0.1 s to import, for runs of many processes alone
-
-        work = Work(
-            pipeline=self._sent,
-            name=self.pipeline.name,
-            start_from=start_from,
-            stop_after=stop_after,
-            config=self.config,
-            run_id=run_id,
-            engine=EngineName.LOCAL,
-            quiet=len(inputs) > MANY,
-        )
-        return run_in_processes(work, inputs, finished)
-
-
-def _untold(_result: RunResult) -> None:
-    """Do nothing with a result."""
-
-
-def _said(value: object) -> str:
-    match value:
-        case Url():
-            return shown(str(value))
-        case os.PathLike():
-            with suppress(TypeError):  # its __fspath__ returns neither text nor bytes
-                return shown(os.fsdecode(value))
-            return MEMORY
-        case str():
-            return said(value)
-        case int() if abs(value) < 2**100:  # Python does not write out one of more than 4,300 digits
-            return str(value)
-        case _:
-            return MEMORY

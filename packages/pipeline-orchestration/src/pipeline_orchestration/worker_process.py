@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from .groups import perform
 from .logs import at_level
 from .names import LogLevel
+from .packing import pack_results, unpack_work
 from .worker_logs import log_to
 
 _LOOK = 0.2  # seconds between two looks at whether the parent is there
@@ -74,11 +74,11 @@ def work(packed: bytes, inputs: Sequence[str]) -> bytes:
 
     Raises:
         EndedError: the parent wants no more of it; what was half done is undone.
-        OrchestrationError: as ``perform``.
+        OrchestrationError: ``orchestration.definition``: the definition cannot be imported here.
     """
     _state.working = True
     try:
-        return perform(packed, inputs)
+        return pack_results(unpack_work(packed).run(inputs))
     finally:
         _state.working = False
 

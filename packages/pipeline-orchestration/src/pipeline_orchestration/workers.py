@@ -20,10 +20,13 @@ from loky.backend import get_context
 from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from .errors import OrchestrationError
-from .groups import Work, grouped, password_for_children, results_of
+from .groups import grouped
 from .limits import FileSlots
+from .packing import pack_work, unpack_results
+from .passwords import password_for_children
 from .result import RunResult
 from .sequence import label, not_run, stops_all
+from .work import Work
 from .worker_logs import logs_received
 from .worker_process import LOGS, begin, undisturbed, work
 
@@ -100,7 +103,7 @@ class _Run:
     def finish(self, workers: int) -> None:
         """Have all inputs run by so many workers."""
         try:
-            self._packed = self._run.packed()
+            self._packed = pack_work(self._run)
         except OrchestrationError as error:
             self._keep(self._waiting[0].pop(0), self._failed(0, error))
             return
@@ -117,7 +120,7 @@ class _Run:
 
     def _take(self, future: Future[bytes], worker: _Worker) -> None:
         try:
-            results = results_of(future.result())
+            results = unpack_results(future.result())
         except BrokenProcessPool as error:
             worker.end()
             self._idle.append(_Worker(self._folder, self._run))

@@ -20,7 +20,7 @@ from prefect.utilities.urls import url_for
 from prefect.workers.process import ProcessWorker
 
 from pipeline_jobs import shown
-from pipeline_orchestration.deploying import Deployed, Deployment
+from pipeline_orchestration.deployment import Deployed, Deployment
 from pipeline_orchestration.errors import UsageError
 
 from .flow import run_pipeline

@@ -16,10 +16,10 @@ from pipeline_orchestration.address import absolute, load_pipeline
 from pipeline_orchestration.config import PipelineConfig
 from pipeline_orchestration.crossing import restored
 from pipeline_orchestration.errors import OrchestrationError
-from pipeline_orchestration.groups import Work
 from pipeline_orchestration.hooks import call_hooks
 from pipeline_orchestration.inputs import expanded_texts
 from pipeline_orchestration.sequence import label
+from pipeline_orchestration.work import Work
 
 from .artifacts import Ran, key, report
 from .here import taken
@@ -106,7 +106,7 @@ def run_pipeline(
     started = time.monotonic()
     try:
         config = (
-            here.config
+            here.request.config
             if here
             else PipelineConfig.load(
                 output_dir=output_dir and restored(output_dir),
@@ -123,12 +123,12 @@ def run_pipeline(
                 ray_address=ray_address,
             )
         )
-        definition = here.definition if here else load_pipeline(pipeline)
+        definition = here.request.definition if here else load_pipeline(pipeline)
         specs = definition.between(start_from, stop_after)
     except PipelineError as error:
         return Failed(message=shown(f"{error.code}: {error}"))
     work = Work(
-        pipeline=here.sent if here else absolute(pipeline),
+        pipeline=here.request.sent if here else absolute(pipeline),
         name=definition.name,
         start_from=start_from,
         stop_after=stop_after,
@@ -141,7 +141,7 @@ def run_pipeline(
     later = specs[0].name != definition.names[0]
     texts = here.inputs if here else list(expanded_texts(inputs, config, documents=later))
     found = here.results if here else {}
-    shown_here = here.progress if here else None
+    shown_here = here.request.progress if here else None
     url = page(run)
     try:
         with (
@@ -153,8 +153,8 @@ def run_pipeline(
             for position, result in run_spread(work, specs, texts, follow, progress, shown_here):
                 # One by one, so that what was done is known even if Prefect gives up.
                 found[position] = replace(result, url=url)
-                if here and here.finished:
-                    here.finished(found[position])
+                if here:
+                    here.request.tell(found[position])
     except OrchestrationError as error:
         if here:
             here.failure = error  # Prefect keeps the text alone

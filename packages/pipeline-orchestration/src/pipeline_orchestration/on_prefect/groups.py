@@ -1,32 +1,29 @@
 """A group of inputs as one task run, in whatever process a task runner puts it."""
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 
 from pipeline_jobs import shown
-from pipeline_orchestration.groups import MANY, Prepared, grouped, pack, results_of, unpacked
-from pipeline_orchestration.logs import at_level
+from pipeline_orchestration.groups import MANY, grouped
+from pipeline_orchestration.packing import pack_results, unpack_results
 from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import label, not_run, stops_all
-from pipeline_orchestration.worker_process import end_with
+from pipeline_orchestration.work import Prepared
 
-from .logs import Follow, logs_on_prefect
-from .setup import tidy_failures
+from .logs import Follow
 from .tasks import as_tasks
+from .worker import set_up
 
 # Measured by benchmarks/task_runners.py: a group costs 10 to 30 ms, an input 5 ms and more.
 _GROUP = 100
 _BYTES = 64_000_000
 _GROUPS = 4  # for each worker at least, so that none is idle for long at the end
-_for_good = ExitStack()
 
 
 class InThisProcess:
@@ -40,6 +37,10 @@ class InThisProcess:
     def __init__(self, prepared: Prepared, follow: Follow) -> None:
         self.prepared = prepared
         self.follow = follow
+
+    def lent(self) -> AbstractContextManager[tuple[Prepared, Follow]]:
+        """Lend both for a group."""
+        return nullcontext((self.prepared, self.follow))
 
 
 class GroupFailedError(Exception):
@@ -117,7 +118,7 @@ def in_turn(parts: Parts) -> Iterator[tuple[int, RunResult]]:
 
 def group_results(value: bytes | list[RunResult]) -> list[RunResult]:
     """Return the results of a group, wherever it ran."""
-    return results_of(value) if isinstance(value, bytes) else value
+    return unpack_results(value) if isinstance(value, bytes) else value
 
 
 def _run_group(
@@ -127,27 +128,14 @@ def _run_group(
     parent: int,
     run_name: str,  # noqa: ARG001  # for Prefect
 ) -> bytes | list[RunResult]:
-    here = unpacked(work) if isinstance(work, bytes) else work.prepared
-    follow = _set_up(parent, work) if isinstance(work, bytes) else work.follow
-    results = here.run(inputs, as_tasks(here.work.name, here.work.slot, follow) if seen else None)
+    with set_up(work, parent) if isinstance(work, bytes) else work.lent() as (here, follow):
+        results = here.run(inputs, as_tasks(here.work.name, here.work.slot, follow) if seen else None)
     failed = [result for result in results if not result.success]
-    outcome = pack(results) if isinstance(work, bytes) else results
+    outcome = pack_results(results) if isinstance(work, bytes) else results
     if failed:
         first = f"{failed[0].last.job} {failed[0].input}: {failed[0].code}: {failed[0].error}".lstrip()
         raise GroupFailedError(outcome, shown(f"{len(failed)} of {len(results)} inputs failed; {first}"))
     return outcome
-
-
-@cache
-def _set_up(parent: int, packed: bytes) -> Follow:
-    """Have this process log as the run does, and end with the one that has started it, where that is so."""
-    here = unpacked(packed)
-    level = here.work.config.log_level
-    _for_good.enter_context(at_level(level))
-    _for_good.enter_context(tidy_failures())
-    if os.getppid() == parent:
-        threading.Thread(target=end_with, args=(parent,), daemon=True).start()
-    return _for_good.enter_context(logs_on_prefect(here.work.run_id, here.specs, level, printed=True))
 
 
 group_task = Task(

@@ -5,16 +5,14 @@ Apart from the flow, which Prefect pickles by value for a task runner, with all 
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from pipeline_orchestration.config import PipelineConfig
-from pipeline_orchestration.context import RunProgress
-from pipeline_orchestration.definition import PipelineDefinition
 from pipeline_orchestration.errors import OrchestrationError
 from pipeline_orchestration.local import Slot
+from pipeline_orchestration.request import Request
 from pipeline_orchestration.result import RunResult
 
 
@@ -23,23 +21,15 @@ class Here:
     """A run as it is known here.
 
     Args:
-        definition: of the jobs.
-        sent: what other processes are told of it: its address, where it has one.
+        request: what is asked for.
         inputs: all of them, as an engine is given them.
-        config: the settings.
-        progress: called now and then by jobs that take long.
-        finished: called with each result as it is known.
         results: by the position of the input, put here by the flow.
         failure: why the flow has not come to all inputs, put here by the flow.
         slot: has an execution of a job wait for its turn, where no server is to do that.
     """
 
-    definition: PipelineDefinition
-    sent: PipelineDefinition | str
+    request: Request
     inputs: Sequence[str]
-    config: PipelineConfig
-    progress: RunProgress | None = None
-    finished: Callable[[RunResult], None] | None = None
     results: dict[int, RunResult] = field(default_factory=dict)
     failure: OrchestrationError | None = None
     slot: Slot | None = None

@@ -6,10 +6,13 @@ from threading import Event
 
 from pipeline_orchestration.context import RunContext, RunProgress
 from pipeline_orchestration.definition import JobSpec
-from pipeline_orchestration.groups import MANY, Prepared, Work, children_with_password, turns
+from pipeline_orchestration.groups import MANY
 from pipeline_orchestration.names import TaskRunnerName
+from pipeline_orchestration.packing import pack_work
+from pipeline_orchestration.passwords import children_with_password
 from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import run_all
+from pipeline_orchestration.work import Prepared, Work, turns
 
 from .groups import InThisProcess, Parts, in_turn
 from .logs import Follow
@@ -65,7 +68,7 @@ def run_spread(
         if name is TaskRunnerName.THREADS:
             sent = InThisProcess(_prepared(work, specs, both(stop_if_asked, progress)), follow)
         else:
-            sent = work.packed()
+            sent = pack_work(work)
         parts = Parts(sent, inputs, workers(name, work.config), work.engine)
         # A pool of processes is broken by one that is killed; a cluster goes on.
         breaks = name is TaskRunnerName.PROCESSES

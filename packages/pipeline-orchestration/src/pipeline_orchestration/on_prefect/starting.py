@@ -1,16 +1,14 @@
 """A flow run that is started from this process, and what it came to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from prefect import tags
 
 from pipeline_jobs import shown
-from pipeline_orchestration.config import PipelineConfig
-from pipeline_orchestration.context import RunProgress
 from pipeline_orchestration.crossing import uri
-from pipeline_orchestration.definition import PipelineDefinition
 from pipeline_orchestration.errors import OrchestrationError
 from pipeline_orchestration.limits import limited
+from pipeline_orchestration.request import Request
 from pipeline_orchestration.result import RunResult
 from pipeline_orchestration.sequence import label, not_run
 
@@ -22,41 +20,26 @@ from .task_runners import check_task_runner
 from .trouble import GAVE_UP, gave_up
 
 
-def run_on_prefect(
-    definition: PipelineDefinition,
-    sent: PipelineDefinition | str,
-    inputs: Sequence[str],
-    start_from: str | None,
-    stop_after: str | None,
-    config: PipelineConfig,
-    progress: RunProgress | None = None,
-    finished: Callable[[RunResult], None] | None = None,
-) -> list[RunResult]:
+def run_on_prefect(request: Request, inputs: Sequence[str]) -> list[RunResult]:
     """Run inputs as one flow run, and return a result for each.
 
     Definition and settings are handed over in memory; Prefect is told what its API can take of them. Where
     Prefect gives up, the results say so from the first input on that it did not come to.
 
     Args:
-        definition: of the jobs.
-        sent: what other processes are told of it: its address, where it has one.
+        request: what is asked for.
         inputs: as an engine is given them.
-        start_from: the first job.
-        stop_after: the last job.
-        config: the settings.
-        progress: called now and then by jobs that take long.
-        finished: called with each result as it is known.
     """
-    address = sent if isinstance(sent, str) else definition.name
-    here = Here(definition, sent, inputs, config, progress, finished)
+    config, here = request.config, Here(request, inputs)
+    address = request.sent if isinstance(request.sent, str) else request.definition.name
     try:
         if config.spreads_by:
             check_task_runner(config.spreads_by)
         with (
             prefect_for_this_process() as temporary,
-            limited(definition.between(start_from, stop_after)) as slot,
+            limited(request.specs) as slot,
             tidy_failures(),
-            tags(pipeline_tag(definition.name)),
+            tags(pipeline_tag(request.definition.name)),
             handed_over(here),
         ):
             # A temporary server has no runs but these, and one that is killed leaves slots taken for good.
@@ -64,8 +47,8 @@ def run_on_prefect(
             state = run_pipeline(
                 pipeline=shown(address),
                 inputs=told_inputs(inputs),
-                start_from=start_from,
-                stop_after=stop_after,
+                start_from=request.start_from,
+                stop_after=request.stop_after,
                 output_dir=uri(config.output_dir),
                 db_path=None if config.db_url else uri(config.db_path),
                 db_url=str(config.db_url) if config.db_url else None,
