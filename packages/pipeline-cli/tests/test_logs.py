@@ -41,7 +41,7 @@ def test_debug_adds_time_and_logger(pipeline, folder):
     moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}"
     job = "INFO pipeline_orchestration.sequence: A"
     assert (
-        "INFO pipeline_orchestration.runner: engine local: no Prefect API is configured\n"
+        "INFO pipeline_orchestration.engines: engine local: no Prefect API is configured\n"
         f"{job} {folder}/sample.txt: 3 lines, 3 records, 0 blank in #.### s\n"
     ) == re.sub(rf"^{moment} ", "", done.err, flags=re.MULTILINE)
 

@@ -118,7 +118,10 @@ def test_what_is_logged_meanwhile_has_lines_of_its_own(folder):
     ended, sent = on_a_terminal(LOGGING)
 
     assert 0 == ended
-    for line in (r"a \x1b\[31mred\x1b\[0m word, \[bold\]not more .* END", r"\x1b\[33mWARNING \x1b\[0m another *"):
+    for line in (
+        r"a \x1b\[31mred\x1b\[0m word, \[bold\]not more .* END",
+        r"\x1b\[33mWARNING \x1b\[0m another *",
+    ):
         # What stood on the line before was erased, and it ends before anything else is drawn.
         assert re.search(rf"\x1b\[2K{line}\r\n", sent), sent
     assert sent.rstrip().endswith("after that")

@@ -8,7 +8,8 @@ from pipeline_jobs import BaseJob, InputError, PipelineError
 from pipeline_jobs.testing import FailingJob
 from pipeline_orchestration import PipelineConfig, PipelineDefinition, RunContext
 from pipeline_orchestration.crossing import uri
-from pipeline_orchestration.sequence import label, run_all
+from pipeline_orchestration.labels import label
+from pipeline_orchestration.sequence import run_all
 
 
 class Echo(BaseJob[object, object]):
@@ -73,6 +74,26 @@ def test_a_failure_of_what_all_share_stops_the_rest(run, code):
     rest = ("orchestration.not_run", f"not run after 1 failed: {code}", ())
     assert [rest, rest] == [(result.code, result.error, result.jobs) for result in results[1:]]
     assert ["1", "2", "3"] == [result.input for result in results]
+
+
+def test_a_store_that_is_away_stops_what_is_in_it_alone(run):
+    """It takes half a minute to know that it is."""
+
+    class Away(Echo):
+        def single_job(self, value):
+            if str(value).startswith("s3://a/"):
+                raise InputError("input.unreachable", "it is away", retriable=True)
+            return value
+
+    inputs = ["s3://a/1", "s3://b/1", "s3://a/2", "file:///x", "7", "s3://a/3"]
+    results = run({"one": lambda _: Away()}, inputs)
+
+    rest = "not run after s3://a/1 failed: input.unreachable"
+    assert [rest, rest] == [result.error for result in results if result.code == "orchestration.not_run"]
+    assert ["s3://a/2", "s3://a/3"] == [
+        result.input for result in results if result.code == "orchestration.not_run"
+    ]
+    assert [True, True, True] == [results[position].success for position in (1, 3, 4)]
 
 
 @pytest.mark.parametrize("error", [PipelineError("input.odd", "no"), ZeroDivisionError("no")])

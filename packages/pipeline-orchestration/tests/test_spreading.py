@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_jobs import BaseJob, OutputError
+from pipeline_jobs import BaseJob, InputError, OutputError
 from pipeline_orchestration import PipelineDefinition, PipelineRunner, run_pipeline
 from pipeline_orchestration.crossing import uri
 
@@ -113,6 +113,30 @@ def test_a_failure_that_all_share_stops_the_rest(runner, folder, concurrency):
 
     codes = [result.code for result in results]
     assert "output.no_space" == codes[0]
+    assert 250 < codes.count("orchestration.not_run")
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_store_that_is_away_stops_what_is_in_it_alone(runner, folder, concurrency):
+    """Many of its inputs, which come first, and one that is elsewhere."""
+
+    class Away(BaseJob[object, object]):
+        def validate_input(self, value):
+            return value
+
+        def single_job(self, value):
+            if "://" in str(value):
+                raise InputError("input.unreachable", "it is away")
+            return value
+
+    pipeline = PipelineDefinition("away").add_job("away", lambda _: Away())
+
+    results = runner(pipeline=pipeline, concurrency=concurrency).run_many(
+        [*(f"memory://away/{number}" for number in range(300)), "7"]
+    )
+
+    codes = [result.code for result in results]
+    assert ("input.unreachable", None) == (codes[0], codes[-1])
     assert 250 < codes.count("orchestration.not_run")
 
 

@@ -7,7 +7,8 @@ import pytest
 from pipeline_jobs import InputError, Url
 from pipeline_orchestration import PipelineConfig, RunContext, UsageError, diagnose, local, text
 from pipeline_orchestration.crossing import crossed, restored
-from pipeline_orchestration.sequence import label, run_all
+from pipeline_orchestration.labels import label
+from pipeline_orchestration.sequence import run_all
 
 
 @pytest.fixture

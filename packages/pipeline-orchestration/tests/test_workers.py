@@ -32,7 +32,7 @@ class Do(BaseJob[object, object]):
         logging.getLogger("theirs").warning("theirs %s", value)
         with open("ran", "a") as file:
             print(value, os.getpid(), file=file)
-        match value.partition(" ")[0]:
+        match value.partition(" ")[0].removesuffix("/x"):
             case "x":
                 time.sleep(0.01)
             case "die":
@@ -41,6 +41,8 @@ class Do(BaseJob[object, object]):
                 raise Odd("it is", "odd")
             case "full":
                 raise OutputError("output.no_space", "it is full")
+            case "s3://away":
+                raise InputError("input.unreachable", "it is away")
             case "lambda":
                 return lambda: None
             case "sleep":
@@ -117,6 +119,17 @@ def test_a_failure_that_all_share_stops_the_rest(run):
     assert "full|output.no_space|it is full" == lines[0]
     assert lines[-1].startswith("x 399|orchestration.not_run|not run after full failed: output.no_space")
     assert 200 > len(Path("ran").read_text().splitlines())
+
+
+def test_a_store_that_is_away_stops_what_is_in_it_alone(run):
+    inputs = [*["s3://away/x"] * 400, "two"]
+
+    lines, _ = run(*inputs)
+
+    assert "s3://away/x|input.unreachable|it is away" == lines[0]
+    stopped = "s3://away/x|orchestration.not_run|not run after s3://away/x failed: input.unreachable"
+    assert 350 < lines.count(stopped)
+    assert "two|two done|None" == lines[-1]
 
 
 def test_an_output_that_cannot_be_sent_is_an_error_of_its_own(run):
@@ -212,3 +225,29 @@ def test_groups_end_at_a_count_or_at_a_size(folder):
     assert [[0, 1], [2], [3], [4]] == list(grouped(inputs, 2, 100))
     assert [[0, 1, 2], [3], [4]] == list(grouped(inputs, 9, 100))
     assert [[0, 1, 2, 3, 4]] == list(grouped(["7"] * 5, 9, 100))
+
+
+def test_a_signal_in_the_middle_of_handing_out_work_ends_that_worker_too(folder):
+    """It is neither at work yet nor idle any more."""
+    interrupted = """
+from pipeline_orchestration import workers
+
+submit = workers._Worker.submit
+
+def submitted(self, *given):
+    future = submit(self, *given)
+    while not Path("reached").exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return future
+
+workers._Worker.submit = submitted
+"""
+    Path("script.py").write_text(HANDLERS + JOBS + interrupted + RUN, encoding="utf-8")
+    start = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "script.py", "sleep 1", "sleep 2"], stderr=subprocess.DEVNULL, check=False
+    )
+
+    assert 143 == ended.returncode
+    assert 15 > time.monotonic() - start  # of a job of 30 s

@@ -15,11 +15,12 @@ from .context import RunProgress
 from .definition import PipelineDefinition
 from .engines import make_ready, run_on
 from .hooks import call_hooks
+from .labels import said_of
 from .logs import at_level
 from .names import EngineName, LogLevel, TaskRunnerName
 from .request import Request
 from .result import RunResult
-from .values import admitted, said_of
+from .values import admitted
 
 if TYPE_CHECKING:
     from pipeline_db import DatabaseUrl

@@ -5,56 +5,30 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from pipeline_jobs import BaseJob, JobResult, PipelineError, said
+from pipeline_jobs import BaseJob, JobResult, PipelineError
 
 from .context import RunContext
-from .crossing import in_memory, restored
+from .crossing import restored
 from .definition import JobSpec
-from .errors import OrchestrationError
+from .labels import label
 from .result import RunResult
+from .stops import Stops
 
 type Execute = Callable[[JobSpec, BaseJob[Any, Any], object, str], JobResult[Any]]
 """How an engine has a job executed on a value; the text names the run's input to a person."""
 
-MEMORY = "memory"
-"""What data is called that was handed over in memory."""
-
 _log = logging.getLogger(__name__)
-
-# The code of a failure of what all inputs share begins with one of these.
-_SHARED = ("output", "database", "corrupt", "orchestration")
-# But these are of the one input.
-_OWN = ("orchestration.worker_lost", "orchestration.output")
 
 
 def run_all(
     specs: Sequence[JobSpec], inputs: Iterable[str], context: RunContext, engine: str, execute: Execute
 ) -> Iterator[RunResult]:
     """Run the jobs over each input, and yield a result for each as it is known."""
-    failed: RunResult | None = None
+    stops = Stops()
     for text in inputs:
-        if failed is None:
-            result = _run(specs, text, context, engine, execute)
-            failed = result if stops_all(result) else None
-        else:
-            result = not_run(text, engine, failed)
+        result = stops.not_run(text, engine) or _run(specs, text, context, engine, execute)
+        stops.learn(text, result)
         yield result
-
-
-def stops_all(result: RunResult) -> bool:
-    """Return whether the inputs after this one would only fail too."""
-    return (result.code or "").partition(".")[0] in _SHARED and result.code not in _OWN
-
-
-def not_run(text: str, engine: str, failed: RunResult) -> RunResult:
-    """Return the result of an input that was not tried after another one failed."""
-    message = f"not run after {failed.input} failed: {failed.code}"
-    return RunResult(label(text), engine, exception=OrchestrationError("orchestration.not_run", message))
-
-
-def label(text: str) -> str:
-    """Return how an input is called when speaking to a person: a path, or the text it is."""
-    return MEMORY if in_memory(text) else said(str(restored(text)))
 
 
 def _run(

@@ -1,16 +1,16 @@
 """What a runner is given, as an engine takes it: one text for each value, or the result that refuses it."""
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 
-from pipeline_jobs import JobResult, PipelineError, Url, said, shown
+from pipeline_jobs import JobResult, PipelineError
 
 from .crossing import crossed
+from .labels import said_of
 from .names import EngineName
 from .request import Request
 from .result import RunResult
-from .sequence import MEMORY, not_run, stops_all
+from .stops import Stops, not_run
 
 
 class Admitted:
@@ -45,6 +45,7 @@ def admitted(values: Sequence[object], request: Request, engine: EngineName) -> 
     first = request.specs[0].name
     with ExitStack() as stack:
         plan: list[str | RunResult] = []
+        stops = Stops()
         for value in values:
             try:
                 plan.append(stack.enter_context(crossed(value, request.config.output_dir)))
@@ -52,23 +53,6 @@ def admitted(values: Sequence[object], request: Request, engine: EngineName) -> 
                 refused = RunResult(said_of(value), engine, (JobResult(first, exception=error),))
                 plan.append(refused)
                 request.tell(refused)
-                if stops_all(refused):
+                if stops.learn("", refused):
                     break
         yield Admitted(plan, len(values) - len(plan), engine)
-
-
-def said_of(value: object) -> str:
-    """Return what a value is called when speaking to a person; data are not said."""
-    match value:
-        case Url():
-            return shown(str(value))
-        case os.PathLike():
-            with suppress(TypeError):  # its __fspath__ returns neither text nor bytes
-                return shown(os.fsdecode(value))
-            return MEMORY
-        case str():
-            return said(value)
-        case int() if abs(value) < 2**100:  # Python does not write out one of more than 4,300 digits
-            return str(value)
-        case _:
-            return MEMORY

@@ -21,11 +21,12 @@ from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from .errors import OrchestrationError
 from .groups import grouped
+from .labels import label
 from .limits import FileSlots
 from .packing import pack_work, unpack_results
 from .passwords import password_for_children
 from .result import RunResult
-from .sequence import label, not_run, stops_all
+from .stops import Stops
 from .work import Work
 from .worker_logs import logs_received
 from .worker_process import LOGS, begin, undisturbed, work
@@ -97,7 +98,7 @@ class _Run:
         self._at_work: dict[Future[bytes], _Worker] = {}
         self._idle: list[_Worker] = []
         self._lost = 0
-        self._stopped: RunResult | None = None
+        self._stops = Stops()
         self.results: dict[int, RunResult] = {}
 
     def finish(self, workers: int) -> None:
@@ -111,8 +112,10 @@ class _Run:
         try:
             while self._waiting or self._at_work:
                 while self._waiting and self._idle:
-                    group, worker = self._waiting.popleft(), self._idle.pop()
+                    # It counts as idle until it is at work: whoever ends all of them in between finds it.
+                    group, worker = self._waiting.popleft(), self._idle[-1]
                     self._at_work[worker.submit(self._packed, group, self._inputs)] = worker
+                    self._idle.pop()
                 for future in wait(self._at_work, return_when=FIRST_COMPLETED).done:
                     self._take(future, self._at_work.pop(future))
         finally:
@@ -143,11 +146,10 @@ class _Run:
             text = f"{self._lost} worker processes were lost one after another: {_reason(error)}"
             self._keep(group[0], self._failed(group[0], OrchestrationError("orchestration.failed", text)))
             group = group[1:]
-        if self._stopped:
-            self._stop(group)
-        elif len(group) > 1:
+        if len(group) > 1:
             self._waiting.extendleft([each] for each in reversed(group))
-        else:
+            self._drop_vain()
+        elif group:
             text = f"its worker process was lost: {_reason(error)}"
             text += "; run the same command again, with a lower --concurrency if memory was short"
             lost = OrchestrationError("orchestration.worker_lost", text, retriable=True)
@@ -156,26 +158,32 @@ class _Run:
     def _keep(self, position: int, result: RunResult) -> None:
         self.results[position] = result
         self._done(result)
-        if stops_all(result) and self._stopped is None:
-            self._stopped = result
-            waiting, self._waiting = self._waiting, deque()
-            for group in waiting:
-                self._stop(group)
+        if self._stops.learn(self._inputs[position], result):
+            self._drop_vain()
 
-    def _stop(self, group: list[int]) -> None:
-        assert self._stopped is not None  # noqa: S101  # which is why
-        for position in group:
-            self._keep(position, not_run(self._inputs[position], self._run.engine, self._stopped))
+    def _drop_vain(self) -> None:
+        """Give up those that wait and need not be tried any more."""
+        waiting, self._waiting = self._waiting, deque()
+        for group in waiting:
+            left = []
+            for position in group:
+                if vain := self._stops.not_run(self._inputs[position], self._run.engine):
+                    self._keep(position, vain)
+                else:
+                    left.append(position)
+            if left:
+                self._waiting.append(left)
 
     def _failed(self, position: int, error: OrchestrationError) -> RunResult:
         return RunResult(label(self._inputs[position]), self._run.engine, exception=error)
 
     def _end(self) -> None:
         """End all workers; of what is half done, those may undo it that were at work."""
-        for worker in self._at_work.values():
+        workers = {*self._at_work.values(), *self._idle}
+        for worker in workers:
             worker.ask_to_end()
         wait(self._at_work, _PATIENCE)
-        for worker in [*self._at_work.values(), *self._idle]:
+        for worker in workers:
             worker.end()
 
 

@@ -21,8 +21,8 @@ from pipeline_orchestration.config import PipelineConfig
 from pipeline_orchestration.continuing import continue_with, quoted
 from pipeline_orchestration.crossing import DATA
 from pipeline_orchestration.definition import PipelineDefinition
+from pipeline_orchestration.labels import label
 from pipeline_orchestration.result import RunResult
-from pipeline_orchestration.sequence import label
 from pipeline_orchestration.sources import TEXT_PIPELINE
 
 from .trouble import GAVE_UP

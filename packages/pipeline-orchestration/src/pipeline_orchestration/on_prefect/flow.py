@@ -18,7 +18,7 @@ from pipeline_orchestration.crossing import restored
 from pipeline_orchestration.errors import OrchestrationError
 from pipeline_orchestration.hooks import call_hooks
 from pipeline_orchestration.inputs import expanded_texts
-from pipeline_orchestration.sequence import label
+from pipeline_orchestration.labels import label
 from pipeline_orchestration.work import Work
 
 from .artifacts import Ran, key, report

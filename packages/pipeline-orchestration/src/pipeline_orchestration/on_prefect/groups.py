@@ -11,9 +11,10 @@ from prefect.cache_policies import NO_CACHE
 
 from pipeline_jobs import shown
 from pipeline_orchestration.groups import MANY, grouped
+from pipeline_orchestration.labels import label
 from pipeline_orchestration.packing import pack_results, unpack_results
 from pipeline_orchestration.result import RunResult
-from pipeline_orchestration.sequence import label, not_run, stops_all
+from pipeline_orchestration.stops import Stops
 from pipeline_orchestration.work import Prepared
 
 from .logs import Follow
@@ -103,17 +104,23 @@ class Parts:
 
 def in_turn(parts: Parts) -> Iterator[tuple[int, RunResult]]:
     """Run one group after another in this thread, and yield positions and results."""
-    stopped: RunResult | None = None
+    stops = Stops()
     for group in parts.groups():
-        if stopped is None:
-            try:
-                results = group_results(group_task(**parts.parameters(group)))
-            except GroupFailedError as failed:
-                results = group_results(failed.results)
-        else:
-            results = [not_run(parts.inputs[position], parts.engine, stopped) for position in group]
-        stopped = stopped or next(filter(stops_all, results), None)
-        yield from zip(group, results, strict=True)
+        left = []
+        for position in group:
+            if vain := stops.not_run(parts.inputs[position], parts.engine):
+                yield position, vain
+            else:
+                left.append(position)
+        if not left:
+            continue
+        try:
+            results = group_results(group_task(**parts.parameters(left)))
+        except GroupFailedError as failed:
+            results = group_results(failed.results)
+        for position, result in zip(left, results, strict=True):
+            stops.learn(parts.inputs[position], result)
+            yield position, result
 
 
 def group_results(value: bytes | list[RunResult]) -> list[RunResult]:

@@ -12,8 +12,9 @@ from prefect.task_runners import TaskRunner
 
 from pipeline_jobs import shown
 from pipeline_orchestration.errors import OrchestrationError
+from pipeline_orchestration.labels import label
 from pipeline_orchestration.result import RunResult
-from pipeline_orchestration.sequence import label, not_run, stops_all
+from pipeline_orchestration.stops import Stops
 from pipeline_orchestration.worker_process import undisturbed
 
 from .groups import GroupFailedError, Parts, group_results, group_task
@@ -45,7 +46,7 @@ class Spread:
         self._landed: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
         self._tried: set[int] = set()
         self._lost = 0
-        self._stopped: RunResult | None = None
+        self._stops = Stops()
 
     def results(self) -> Iterator[tuple[int, RunResult]]:
         """Yield positions and results in the order in which they are known.
@@ -101,14 +102,27 @@ class Spread:
         if self._lost > _MOST_LOST:
             text = f"{self._lost} groups of inputs were lost one after another: {outcome}"
             raise OrchestrationError("orchestration.task_runner", text)
+        stopping = False
         for position, result in zip(group, results, strict=False):
             yield position, result
-            if stops_all(result) and self._stopped is None:
-                self._stopped = result
-        if self._stopped:
-            for position in (position for waiting in self._waiting for position in waiting):
-                yield position, not_run(self._parts.inputs[position], self._parts.engine, self._stopped)
-            self._waiting.clear()
+            stopping |= self._stops.learn(self._parts.inputs[position], result)
+        # A group that was lost waits again, and may be vain by now.
+        if stopping or not results:
+            yield from self._vain()
+
+    def _vain(self) -> Iterator[tuple[int, RunResult]]:
+        """Give up those that wait and need not be tried any more."""
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        for group in waiting:
+            left = []
+            for position in group:
+                if vain := self._stops.not_run(self._parts.inputs[position], self._parts.engine):
+                    yield position, vain
+                else:
+                    left.append(position)
+            if left:
+                self._waiting.append(left)
 
     def _lose(self, group: list[int], reason: str) -> list[RunResult]:
         """Have lost inputs run again, each by itself, and once: what was done before is found done."""

@@ -7,10 +7,11 @@ from prefect import tags
 from pipeline_jobs import shown
 from pipeline_orchestration.crossing import uri
 from pipeline_orchestration.errors import OrchestrationError
+from pipeline_orchestration.labels import label
 from pipeline_orchestration.limits import limited
 from pipeline_orchestration.request import Request
 from pipeline_orchestration.result import RunResult
-from pipeline_orchestration.sequence import label, not_run
+from pipeline_orchestration.stops import not_run
 
 from .flow import ENGINE, run_pipeline, told_inputs
 from .here import Here, handed_over

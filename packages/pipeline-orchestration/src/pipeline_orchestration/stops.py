@@ -1,0 +1,59 @@
+"""What the failure of an input means for those after it."""
+
+import re
+
+from .errors import OrchestrationError
+from .labels import label
+from .result import RunResult
+
+# The code of a failure of what all inputs share begins with one of these.
+_SHARED = ("output", "database", "corrupt", "orchestration")
+# But these are of the one input.
+_OWN = ("orchestration.worker_lost", "orchestration.output", "orchestration.not_run")
+_AWAY = "input.unreachable"  # after half a minute of trying, which each input of the store would take
+_STORE = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*", re.IGNORECASE)
+_ALL = "all"
+
+
+class Stops:
+    """Remembers what makes trying other inputs vain: all of them, or those in a store that is away."""
+
+    def __init__(self) -> None:
+        self._causes: dict[str, RunResult] = {}
+
+    def learn(self, text: str, result: RunResult) -> bool:
+        """Take note of the result of an input; return whether that stops others as nothing did before.
+
+        Args:
+            text: the input, as an engine is given it.
+            result: of it.
+        """
+        scope = _scope(text, result.code or "")
+        if scope is None or scope in self._causes:
+            return False
+        self._causes[scope] = result
+        return True
+
+    def not_run(self, text: str, engine: str) -> RunResult | None:
+        """Return the result of an input that is not to be tried; None where it is."""
+        cause = self._causes.get(_ALL) or self._causes.get(_store(text))
+        return not_run(text, engine, cause) if cause else None
+
+
+def not_run(text: str, engine: str, cause: RunResult) -> RunResult:
+    """Return the result of an input that was not tried after another one failed."""
+    message = f"not run after {cause.input} failed: {cause.code}"
+    return RunResult(label(text), engine, exception=OrchestrationError("orchestration.not_run", message))
+
+
+def _scope(text: str, code: str) -> str | None:
+    """Return what a failure is shared by: all inputs, those of a store, or no other."""
+    if code.partition(".")[0] in _SHARED and code not in _OWN:
+        return _ALL
+    return _store(text) if code == _AWAY else None
+
+
+def _store(text: str) -> str:
+    """Return the store that an input is in."""
+    found = _STORE.match(text)
+    return found[0] if found else "none"
