@@ -3,7 +3,9 @@
 import json
 import logging
 import os
+import secrets
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import time
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -70,6 +73,33 @@ def dask_cluster():
             process.wait()
 
 
+@contextmanager
+def ray_cluster(folder):
+    """Run a head of Ray with two workers, which asks for a token, and lend its address."""
+    import psutil  # Dask and Ray bring it
+
+    with socket.socket() as one, socket.socket() as two:
+        for each in (one, two):
+            each.bind(("127.0.0.1", 0))
+        port, client = (each.getsockname()[1] for each in (one, two))
+    words = ("--head", "--block", "--num-cpus", "2", "--include-dashboard=false", "--disable-usage-stats")
+    where = ("--node-ip-address", "127.0.0.1", "--port", str(port), "--ray-client-server-port", str(client))
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", *words, *where, "--temp-dir", folder]
+    with Path("cluster.log").open("wb") as log:
+        head = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(600):
+            if "Ray runtime started" in Path("cluster.log").read_text():
+                break
+            time.sleep(0.1)
+        yield f"ray://127.0.0.1:{client}"
+    finally:
+        # Asked to end, it takes half a minute.
+        for process in [*psutil.Process(head.pid).children(recursive=True), head]:
+            process.kill()
+        head.wait()
+
+
 def ran(*words, level="OFF"):
     """Run the command over the inputs; return its exit code, what it said and the codes of its results."""
     whole = ["pipeline", "--log-level", level, "run-all", *INPUTS, *words, "--json"]
@@ -115,3 +145,33 @@ def test_a_cluster_that_is_not_there_is_an_error(on_prefect, monkeypatch):
 
     assert "orchestration.task_runner" == result.code
     assert result.error.startswith("the Dask cluster at tcp://127.0.0.1:9 cannot be reached: ")
+
+
+@needs("prefect_ray")
+def test_a_ray_cluster_that_is_there_is_used(on_prefect, monkeypatch):
+    """With the token that it asks for, as it does unless told otherwise."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(16))
+    with (
+        TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as short,
+        ray_cluster(short) as address,
+    ):
+        code, _, codes = ran("--ray-address", address)
+
+    assert (3, [None, None, "input.missing", None]) == (code, codes)
+    assert [("0", 1), ("1", 1), ("2", 1)] == contents()
+
+
+@needs("prefect_ray")
+def test_a_ray_cluster_that_is_not_there_is_an_error(on_prefect, monkeypatch):
+    """In plain words, and without a warning of Ray's."""
+    monkeypatch.setenv("RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S", "1")  # of thirty seconds
+    monkeypatch.setenv("RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S", "1")
+    command = ["pipeline", "--log-level", "OFF", "run", "0.txt", "--ray-address", "ray://127.0.0.1:9"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    (line,) = done.stderr.splitlines()
+    assert 8 == done.returncode
+    assert line.startswith("Error: 0.txt: the Ray cluster at ray://127.0.0.1:9 cannot be reached: ")
+    assert line.endswith("set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN [orchestration.task_runner]")

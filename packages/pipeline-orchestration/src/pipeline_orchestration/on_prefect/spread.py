@@ -2,8 +2,8 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from queue import SimpleQueue
 from typing import Any
 
@@ -28,18 +28,23 @@ class Spread:
 
     Args:
         parts: the groups.
-        runner: not entered yet.
+        start: lends a task runner that has started.
         stopping: set where the run ends before its groups do.
         breaks: whether a worker that is lost takes with it all that the others are working on.
     """
 
     def __init__(
-        self, parts: Parts, runner: TaskRunner[Any], stopping: threading.Event, *, breaks: bool = False
+        self,
+        parts: Parts,
+        start: Callable[[], AbstractContextManager[TaskRunner[Any]]],
+        stopping: threading.Event,
+        *,
+        breaks: bool = False,
     ) -> None:
         self._stopping = stopping
         self._breaks = breaks
         self._parts = parts
-        self._runner = runner
+        self._start = start
         self._most = _AHEAD * parts.workers
         self._waiting = deque(parts.groups())
         self._flying: dict[PrefectFuture[Any], list[int]] = {}
@@ -56,13 +61,7 @@ class Spread:
         """
         while self._waiting:
             # Anew where a group was lost: a pool of processes is then broken.
-            with ExitStack() as stack:
-                try:
-                    with undisturbed():
-                        runner = stack.enter_context(self._runner.duplicate())
-                except (OSError, RuntimeError, ValueError) as error:
-                    text = shown(f"the task runner does not start: {error}".partition("\n")[0])
-                    raise OrchestrationError("orchestration.task_runner", text) from error
+            with self._start() as runner:
                 try:
                     yield from self._flown(runner)
                 except BaseException:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from threading import Event
 
 from pipeline_orchestration.context import RunContext, RunProgress
@@ -18,7 +19,7 @@ from .groups import InThisProcess, Parts, in_turn
 from .logs import Follow
 from .moving import both
 from .spread import Spread
-from .task_runners import make_task_runner, workers
+from .task_runners import started, workers
 from .tasks import as_tasks
 
 
@@ -73,7 +74,7 @@ def run_spread(
         # A pool of processes is broken by one that is killed; a cluster goes on.
         breaks = name is TaskRunnerName.PROCESSES
         with children_with_password(work.config):
-            yield from Spread(parts, make_task_runner(name, work.config), stopping, breaks=breaks).results()
+            yield from Spread(parts, partial(started, name, work.config), stopping, breaks=breaks).results()
 
 
 def _prepared(work: Work, specs: Sequence[JobSpec], progress: RunProgress) -> Prepared:

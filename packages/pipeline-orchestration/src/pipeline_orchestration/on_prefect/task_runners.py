@@ -1,14 +1,19 @@
 """Which of Prefect's task runners a run is spread by, made as the settings say."""
 
 import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from typing import Any, Self
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
+from pipeline_jobs import shown
 from pipeline_orchestration.config import PipelineConfig
 from pipeline_orchestration.errors import OrchestrationError
 from pipeline_orchestration.names import TaskRunnerName
+from pipeline_orchestration.worker_process import undisturbed
 
 _UNTOLD = 16  # workers that a cluster is taken to have which does not say, or has none yet
 _PATIENCE = 20.0  # seconds until a cluster has to answer
@@ -53,6 +58,29 @@ def make_task_runner(name: TaskRunnerName, config: PipelineConfig) -> TaskRunner
             return _dask(config)
         case TaskRunnerName.RAY:
             return _ray(config)
+
+
+@contextmanager
+def started(name: TaskRunnerName, config: PipelineConfig) -> Iterator[TaskRunner[Any]]:
+    """Lend a task runner that has started, and end it.
+
+    Raises:
+        OrchestrationError: ``orchestration.task_runner``: it does not start.
+    """
+    with ExitStack() as stack:
+        try:
+            with undisturbed(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Ray warns of what it raises then
+                runner = stack.enter_context(make_task_runner(name, config))
+        except (OSError, RuntimeError, ValueError) as error:
+            text = f"the task runner does not start: {error}".partition("\n")[0]
+            if config.ray_address:
+                text = f"the Ray cluster at {config.ray_address} cannot be reached: {error}".partition("\n")[
+                    0
+                ]
+                text += "; if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+            raise OrchestrationError("orchestration.task_runner", shown(text)) from error
+        yield runner
 
 
 def workers(name: TaskRunnerName, config: PipelineConfig) -> int:
