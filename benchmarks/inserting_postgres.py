@@ -86,6 +86,13 @@ def copy_text(cursor: psycopg.Cursor, first: int, lines: Lines) -> None:
         copy.write(text)
 
 
+def copy_csv(cursor: psycopg.Cursor, first: int, lines: Lines) -> None:
+    """Make CSV of ours, whose quote is a character that no line holds, so that nothing is to be escaped."""
+    text = "".join([f"1,{number},\x01{line}\x01\n" for number, line in enumerate(lines, first)]).encode()
+    with cursor.copy(rf"{COPY} (FORMAT csv, QUOTE E'\x01')") as copy:
+        copy.write(text)
+
+
 WAYS: Mapping[str, tuple[Way, str]] = {
     "executemany": (executemany, f", {KEY})"),
     "unnest of an array": (unnest, f", {KEY})"),
@@ -94,6 +101,7 @@ WAYS: Mapping[str, tuple[Way, str]] = {
     "COPY, rows by psycopg": (copy_rows, f", {KEY})"),
     "COPY, binary": (copy_binary, f", {KEY})"),
     "COPY, text": (copy_text, f", {KEY})"),
+    "COPY, CSV": (copy_csv, f", {KEY})"),
     "COPY, text, no key": (copy_text, ")"),
     "COPY, text, foreign key": (copy_text, f", {KEY}, FOREIGN KEY (batch_id) REFERENCES batches)"),
 }
