@@ -12,7 +12,7 @@ from contextlib import suppress
 from pipeline_db import PeeweeStore  # noqa: F401  # likewise
 from pipeline_jobs import base, compression, handwritten, reading, strict_json
 from pipeline_orchestration import PipelineRunner
-from pipeline_orchestration.runner import local  # noqa: F401  # imported before there are children
+from pipeline_orchestration.engines import local  # noqa: F401  # imported before there are children
 
 
 def main():

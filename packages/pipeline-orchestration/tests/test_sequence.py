@@ -60,9 +60,10 @@ def test_a_failure_ends_the_run(run):
     assert ("input.odd", "it is odd") == (result.code, result.error)
 
 
-@pytest.mark.parametrize("code", ["input.odd", "batch.odd", "internal.Odd", "mine.odd"])
-def test_a_failure_of_one_input_lets_the_others_go_on(run, code):
-    results = run({"one": failing(PipelineError(code, "it is odd"))}, ["1", "2"])
+@pytest.mark.parametrize("inputs", [["1", "2"], ["file:///one", "file:///two"]])
+@pytest.mark.parametrize("code", ["input.odd", "input.unreachable", "batch.odd", "internal.Odd", "mine.odd"])
+def test_a_failure_of_one_input_lets_the_others_go_on(run, code, inputs):
+    results = run({"one": failing(PipelineError(code, "it is odd"))}, inputs)
 
     assert [code, code] == [result.code for result in results]
 

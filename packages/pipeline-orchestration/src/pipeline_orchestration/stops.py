@@ -2,6 +2,7 @@
 
 import re
 
+from .crossing import FILE
 from .errors import OrchestrationError
 from .labels import label
 from .result import RunResult
@@ -36,7 +37,7 @@ class Stops:
 
     def not_run(self, text: str, engine: str) -> RunResult | None:
         """Return the result of an input that is not to be tried; None where it is."""
-        cause = self._causes.get(_ALL) or self._causes.get(_store(text))
+        cause = self._causes.get(_ALL) or self._causes.get(_store(text) or _ALL)
         return not_run(text, engine, cause) if cause else None
 
 
@@ -53,7 +54,7 @@ def _scope(text: str, code: str) -> str | None:
     return _store(text) if code == _AWAY else None
 
 
-def _store(text: str) -> str:
-    """Return the store that an input is in."""
-    found = _STORE.match(text)
-    return found[0] if found else "none"
+def _store(text: str) -> str | None:
+    """Return the store that an input is in, if it is in one."""
+    found = None if text.startswith(FILE) else _STORE.match(text)
+    return found and found[0]
