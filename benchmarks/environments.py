@@ -89,7 +89,7 @@ class Environments:
         if name == PSQL:
             return postgres.version()
         # By path and in one command: the public index has a stranger's package under one of our names.
-        packages = sorted((ROOT / "packages").iterdir()) if name in {OURS, OURS_POSTGRES} else []
+        packages = sorted((ROOT / "packages").glob("pipeline-*")) if name in {OURS, OURS_POSTGRES} else []
         wanted = [*map(str, packages), *REQUIREMENTS.get(name, ())]
         uv("venv", "--quiet", "--clear", "--python", sys.executable, str(self.folder / name))
         # Ours are built anew: their sources change more often than what uv takes for a sign of it.

@@ -19,6 +19,7 @@ from pipeline_orchestration import PipelineDefinition, PipelineRunner
 RUNNERS = ("local", "in turn", "threads", "processes", "dask", "ray")
 _SEEN = 50  # inputs with task runs of their own
 _MANY = 2_000  # inputs in groups
+_REST = 30.0  # seconds in which Prefect's server writes down what came of the task runs before
 _JOBS = 5
 _LINES = 100
 
@@ -70,6 +71,7 @@ def _row(name: str, files: list[Path], folder: Path) -> Iterator[str]:
     start = _seconds(runner("one"), ["0"])
     seen = _seconds(runner("one"), [str(number) for number in range(_SEEN)]) - start
     more = _seconds(runner("several"), [str(number) for number in range(_SEEN)]) - start
+    time.sleep(_REST)
     many = _seconds(runner("one"), [str(number) for number in range(_MANY)]) - start
     loaded = _seconds(runner(), files)
     yield f"{start:.2f}"

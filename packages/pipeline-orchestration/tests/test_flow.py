@@ -6,6 +6,7 @@ import threading
 import time
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from pipeline_jobs import InputError, JobResult, PipelineError
@@ -292,3 +293,31 @@ def test_a_task_goes_to_other_processes_without_what_built_its_job(runner):
 
     with at_level(LogLevel.OFF):
         assert 7 == task(FailingJob(ValueError(), 0), 7, "work 7").output
+
+
+@pytest.mark.parametrize(("refusals", "calls", "code"), [(2, 3, None), (9, 5, "orchestration.failed")])
+def test_a_server_that_is_too_busy_to_begin_is_asked_again(
+    runner, sample, monkeypatch, caplog, refusals, calls, code
+):
+    """As Prefect's own is on SQLite while it writes down what came of many task runs."""
+    from pipeline_orchestration.on_prefect import starting
+
+    asked = []
+    flow = starting.run_pipeline
+
+    def busy(**parameters):
+        asked.append(parameters)
+        if len(asked) > refusals:
+            return flow(**parameters)
+        request = httpx.Request("POST", "http://127.0.0.1/api/flow_runs/")
+        raise httpx.HTTPStatusError("busy", request=request, response=httpx.Response(503))
+
+    monkeypatch.setattr(starting, "run_pipeline", busy)
+    monkeypatch.setattr(starting, "_PAUSE", 0)
+
+    result = runner(log_level="WARNING").run(sample)
+
+    assert (calls, code) == (len(asked), result.code)
+    assert calls - 1 == caplog.messages.count(
+        "Prefect's server is too busy to begin a run; it is asked again"
+    )

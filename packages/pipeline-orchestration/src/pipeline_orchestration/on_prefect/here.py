@@ -25,6 +25,7 @@ class Here:
         inputs: all of them, as an engine is given them.
         results: by the position of the input, put here by the flow.
         failure: why the flow has not come to all inputs, put here by the flow.
+        begun: whether the flow has taken it.
         slot: has an execution of a job wait for its turn, where no server is to do that.
     """
 
@@ -32,6 +33,7 @@ class Here:
     inputs: Sequence[str]
     results: dict[int, RunResult] = field(default_factory=dict)
     failure: OrchestrationError | None = None
+    begun: bool = False
     slot: Slot | None = None
     _at_termination: object = field(default_factory=lambda: signal.getsignal(signal.SIGTERM))
 
@@ -69,4 +71,6 @@ def taken() -> Here | None:
     """Take what was handed over to this flow; a flow that one of its jobs starts finds nothing."""
     here = _here.get()
     _here.set(None)
+    if here:
+        here.begun = True
     return here
