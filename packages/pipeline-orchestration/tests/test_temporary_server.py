@@ -1,5 +1,6 @@
 """The temporary server answers, says why it cannot start, and ends when the process does that started it."""
 
+import ast
 import os
 import re
 import signal
@@ -24,6 +25,23 @@ if os.fork():
     time.sleep(60)
 else:
     time.sleep(10)
+"""
+
+# With what may make Prefect start a server of its own beside ours: workers with logs and events to send.
+SPREAD = """
+import os, subprocess
+from pathlib import Path
+from pipeline_orchestration import PipelineRunner
+
+Path("x.txt").write_text("one\\n")
+where = {"output_dir": "o", "db_path": "p.db"}
+runner = PipelineRunner(
+    engine="prefect", task_runner="processes", concurrency=2, log_level="WARNING", **where
+)
+print([result.code for result in runner.run_many(["x.txt", "none.txt"])])
+listed = subprocess.run(["ps", "-A", "-ww", "-o", "ppid=,args="], capture_output=True, text=True).stdout
+rows = [line.split(maxsplit=1) for line in listed.splitlines()]
+print([command for parent, command in rows if int(parent) == os.getpid() and "prefect" in command])
 """
 
 SCRIPT = "server_process.py"
@@ -160,3 +178,15 @@ def test_one_that_cannot_start_says_why(folder):
         "(sqlite3.OperationalError) unable to open database file; see to it, or use --engine local"
     ) == str(caught.value)
     assert [] == servers(os.getpid())
+
+
+def test_it_is_the_only_one(python):
+    """Also where Prefect hands on what workers have to tell: it would start another, which phones home."""
+    printed, logged = python(SPREAD)
+
+    codes, servers = printed.splitlines()
+    assert "[None, 'input.missing']" == codes
+    (server,) = ast.literal_eval(servers)
+    assert SCRIPT in server
+    assert "telemetry" not in logged
+    assert "Stopping temporary server" not in logged

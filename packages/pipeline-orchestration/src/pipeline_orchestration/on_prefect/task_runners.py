@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from importlib.util import find_spec
 from typing import Any, Self
 
@@ -34,17 +35,22 @@ def check_task_runner(name: TaskRunnerName) -> None:
 
 
 class _Processes(ProcessPoolTaskRunner):
-    """Prefect's own, which at the end of this process waits for nothing that a killed worker holds.
+    """Prefect's own, whose workers send logs and events through a queue of this process, with two changes.
 
-    Workers send logs and events through a queue; one that is killed while it writes leaves it locked.
+    The thread that hands them on knows which API this run has set up; by itself it would start a server of
+    Prefect's. And at its end this process waits for nothing that a worker holds which was killed as it wrote.
     """
 
     def __enter__(self) -> Self:
+        self._surroundings = copy_context()
         entered = super().__enter__()
         # Whatever is not in the pipe by then is lost: what this process puts there is a word to stop.
         if queue := self._subprocess_message_queue:
             queue.cancel_join_thread()
         return entered
+
+    def _forward_subprocess_messages(self) -> None:
+        self._surroundings.run(super()._forward_subprocess_messages)
 
 
 def make_task_runner(name: TaskRunnerName, config: PipelineConfig) -> TaskRunner[Any]:
