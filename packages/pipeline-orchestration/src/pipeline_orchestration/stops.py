@@ -1,6 +1,7 @@
 """What the failure of an input means for those after it."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 from .crossing import FILE
 from .errors import OrchestrationError
@@ -39,6 +40,19 @@ class Stops:
         """Return the result of an input that is not to be tried; None where it is."""
         cause = self._causes.get(_ALL) or self._causes.get(_store(text) or _ALL)
         return not_run(text, engine, cause) if cause else None
+
+    def parted(
+        self, group: Iterable[int], inputs: Sequence[str], engine: str
+    ) -> tuple[list[int], list[tuple[int, RunResult]]]:
+        """Return which of a group are to be tried, and, by their positions, the results of the others."""
+        left: list[int] = []
+        vain: list[tuple[int, RunResult]] = []
+        for position in group:
+            if result := self.not_run(inputs[position], engine):
+                vain.append((position, result))
+            else:
+                left.append(position)
+        return left, vain
 
 
 def not_run(text: str, engine: str, cause: RunResult) -> RunResult:

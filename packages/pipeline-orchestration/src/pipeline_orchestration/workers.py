@@ -165,12 +165,9 @@ class _Run:
         """Give up those that wait and need not be tried any more."""
         waiting, self._waiting = self._waiting, deque()
         for group in waiting:
-            left = []
-            for position in group:
-                if vain := self._stops.not_run(self._inputs[position], self._run.engine):
-                    self._keep(position, vain)
-                else:
-                    left.append(position)
+            left, vain = self._stops.parted(group, self._inputs, self._run.engine)
+            for position, result in vain:
+                self._keep(position, result)
             if left:
                 self._waiting.append(left)
 

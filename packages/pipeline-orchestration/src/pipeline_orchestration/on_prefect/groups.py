@@ -106,12 +106,8 @@ def in_turn(parts: Parts) -> Iterator[tuple[int, RunResult]]:
     """Run one group after another in this thread, and yield positions and results."""
     stops = Stops()
     for group in parts.groups():
-        left = []
-        for position in group:
-            if vain := stops.not_run(parts.inputs[position], parts.engine):
-                yield position, vain
-            else:
-                left.append(position)
+        left, vain = stops.parted(group, parts.inputs, parts.engine)
+        yield from vain
         if not left:
             continue
         try:

@@ -114,12 +114,8 @@ class Spread:
         waiting = list(self._waiting)
         self._waiting.clear()
         for group in waiting:
-            left = []
-            for position in group:
-                if vain := self._stops.not_run(self._parts.inputs[position], self._parts.engine):
-                    yield position, vain
-                else:
-                    left.append(position)
+            left, vain = self._stops.parted(group, self._parts.inputs, self._parts.engine)
+            yield from vain
             if left:
                 self._waiting.append(left)
 
