@@ -20,9 +20,7 @@ from .errors import reported
 from .inserting import COPY
 
 _COPIED = 16  # chunks in one COPY: after each, the server waits for us; and only then is an error known
-_AHEAD = (
-    2 << 20
-)  # bytes on their way to a server on this machine, so that it need not wait for our next chunk
+_AHEAD = 2 << 20  # bytes that are on their way to a server on this machine, while we make the next chunk
 _SHORTEST = 2  # seconds: libpq takes no less for a time in which to connect
 # A network that takes packets and answers none is noticed in minutes, not in hours.
 _ALIVE = {
@@ -62,7 +60,7 @@ def connected(url: DatabaseUrl, busy_timeout: float) -> psycopg.Connection:
 
 def _widen(connection: psycopg.Connection) -> None:
     """Have more fit into a socket of this machine, as far as it allows; those of TCP grow by themselves."""
-    with socket.socket(fileno=os.dup(connection.fileno())) as same:
+    with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as same:
         if same.family == socket.AF_UNIX:
             same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _AHEAD)
 
