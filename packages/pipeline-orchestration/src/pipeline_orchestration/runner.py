@@ -131,8 +131,8 @@ class PipelineRunner:
     ) -> list[RunResult]:
         """Run a range of jobs over several inputs, and return a result for each.
 
-        The failure of an input lets the others go on; one of what they share, such as the database or the store
-        that they are in, does not.
+        The failure of an input lets the others go on; one of what they share, such as the database or the
+        store that they are in, does not.
         When all are done, the hooks of the pipeline are called with each result, in the order of the inputs.
 
         Args:
