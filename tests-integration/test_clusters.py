@@ -20,6 +20,13 @@ import pytest
 from pipeline_orchestration import PipelineRunner
 
 INPUTS = ["0.txt", "1.txt", "missing.txt", "2.txt"]
+# Seconds to wait for the process by which a head serves a client: Ray's own 30 are few on a busy machine.
+PATIENCE_OF_RAY = (
+    "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S",
+    "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S",
+    "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S",
+    "TIMEOUT_FOR_SPECIFIC_SERVER_S",
+)
 CONTENTS = "SELECT content, count(*) FROM finalized_records GROUP BY 1 ORDER BY 1"
 
 
@@ -88,7 +95,7 @@ def ray_cluster(folder):
     with Path("cluster.log").open("wb") as log:
         head = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
-        for _ in range(600):
+        for _ in range(1200):
             if "Ray runtime started" in Path("cluster.log").read_text():
                 break
             time.sleep(0.1)
@@ -104,6 +111,7 @@ def ran(*words, level="OFF"):
     """Run the command over the inputs; return its exit code, what it said and the codes of its results."""
     whole = ["pipeline", "--log-level", level, "run-all", *INPUTS, *words, "--json"]
     done = subprocess.run(whole, capture_output=True, text=True, check=False)
+    print(done.stdout)  # noqa: T201  # shown where a test fails
     runs = json.loads(done.stdout)["runs"]
     assert [str(Path(name)) for name in INPUTS] == [each["input"] for each in runs]
     return done.returncode, done.stderr, [each["error"] and each["error"]["code"] for each in runs]
@@ -152,11 +160,16 @@ def test_a_ray_cluster_that_is_there_is_used(on_prefect, monkeypatch):
     """With the token that it asks for, as it does unless told otherwise."""
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(16))
+    for name in PATIENCE_OF_RAY:
+        monkeypatch.setenv(name, "120")
     with (
         TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as short,
         ray_cluster(short) as address,
     ):
-        code, _, codes = ran("--ray-address", address)
+        for _ in range(3):  # on a busy machine, Ray's own processes wait for each other in vain now and then
+            code, _, codes = ran("--ray-address", address)
+            if code != 8:
+                break
 
     assert (3, [None, None, "input.missing", None]) == (code, codes)
     assert [("0", 1), ("1", 1), ("2", 1)] == contents()
