@@ -176,6 +176,34 @@ def test_what_is_not_installed_is_said_before_anything_runs(runner, folder, monk
     assert first.error.endswith("is not installed; pip install './packages/pipeline-orchestration[ray]'")
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("no room\nmore of it"), "no room"),
+        (
+            ConnectionError("Initialization failure from server:\nTraceback\n  it: slow\n"),
+            "Initialization failure from server: it: slow",
+        ),
+        (OSError(), "OSError"),
+    ],
+)
+def test_a_task_runner_that_does_not_start_says_why(runner, folder, monkeypatch, error, said):
+    """In one line, also of one who quotes a traceback."""
+    from pipeline_orchestration.on_prefect import task_runners
+
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(task_runners, "make_task_runner", refuse)
+
+    (result,) = runner().run_many(["one"])
+
+    assert ("orchestration.task_runner", f"the task runner does not start: {said}") == (
+        result.code,
+        result.error,
+    )
+
+
 def test_more_inputs_than_a_parameter_of_prefects_holds(runner, folder, ask):
     """It takes half a megabyte; the flow that runs here is handed all of them past it."""
     deep = folder / ("x" * 250) / ("y" * 250)

@@ -74,9 +74,6 @@ class _Above:
     def encoding(self) -> str:
         return self._stream.encoding
 
-    def fileno(self) -> int:
-        return self._stream.fileno()
-
 
 def _handlers() -> Iterator[logging.Handler]:
     """Yield the handlers of all loggers there are, each once."""

@@ -14,14 +14,14 @@ _SHARED = ("output", "database", "corrupt", "orchestration")
 _OWN = ("orchestration.worker_lost", "orchestration.output", "orchestration.not_run")
 _AWAY = "input.unreachable"  # after half a minute of trying, which each input of the store would take
 _STORE = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*", re.IGNORECASE)
-_ALL = "all"
+_ALL = ""  # the name of no store
 
 
 class Stops:
     """Remembers what makes trying other inputs vain: all of them, or those in a store that is away."""
 
     def __init__(self) -> None:
-        self._causes: dict[str, RunResult] = {}
+        self._causes: dict[str | None, RunResult] = {}
 
     def learn(self, text: str, result: RunResult) -> bool:
         """Take note of the result of an input; return whether that stops others as nothing did before.
@@ -38,7 +38,7 @@ class Stops:
 
     def not_run(self, text: str, engine: str) -> RunResult | None:
         """Return the result of an input that is not to be tried; None where it is."""
-        cause = self._causes.get(_ALL) or self._causes.get(_store(text) or _ALL)
+        cause = self._causes.get(_ALL) or self._causes.get(_store(text))
         return not_run(text, engine, cause) if cause else None
 
     def parted(
@@ -70,5 +70,5 @@ def _scope(text: str, code: str) -> str | None:
 
 def _store(text: str) -> str | None:
     """Return the store that an input is in, if it is in one."""
-    found = None if text.startswith(FILE) else _STORE.match(text)
-    return found and found[0]
+    found = _STORE.match(text)
+    return found[0] if found and not text.startswith(FILE) else None

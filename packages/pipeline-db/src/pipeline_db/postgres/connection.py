@@ -19,8 +19,8 @@ from pipeline_db.url import DatabaseUrl
 from .errors import reported
 from .inserting import COPY
 
-_COPIED = 16  # chunks in one COPY: after each, the server waits for us; and only then is an error known
-_AHEAD = 2 << 20  # bytes that are on their way to a server on this machine, while we make the next chunk
+_CHUNKS_A_COPY = 16  # at the end of each the server waits for us; and only then is an error known
+_SEND_BUFFER = 2 << 20  # bytes that a server on this machine has to read while we make the next chunk
 _SHORTEST = 2  # seconds: libpq takes no less for a time in which to connect
 # A network that takes packets and answers none is noticed in minutes, not in hours.
 _ALIVE = {
@@ -54,15 +54,15 @@ def connected(url: DatabaseUrl, busy_timeout: float) -> psycopg.Connection:
         connection = psycopg.connect(
             **{**usual, **given, "client_encoding": "utf8"}, autocommit=True, prepare_threshold=None
         )
-        _widen(connection)
+        _widen_socket(connection)
         return connection
 
 
-def _widen(connection: psycopg.Connection) -> None:
+def _widen_socket(connection: psycopg.Connection) -> None:
     """Have more fit into a socket of this machine, as far as it allows; those of TCP grow by themselves."""
     with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as same:
         if same.family == socket.AF_UNIX:
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _AHEAD)
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
 
 def lock_number(schema: str, key: str) -> int:
@@ -88,7 +88,7 @@ class PostgresTransaction:
         self.proof: tuple[str, dict[str, object]] | None = None
         self._rolled_back = False
         self._copy: psycopg.Copy | None = None
-        self._copied = 0
+        self._chunks = 0
         self._copying = ExitStack()
         self._reported = partial(reported, url, busy_timeout)
         milliseconds = max(1, math.ceil(busy_timeout * 1000))  # 0 would be forever
@@ -131,13 +131,13 @@ class PostgresTransaction:
             if self._copy is None:
                 self._copy = self._copying.enter_context(self.connection.cursor().copy(COPY))
             self._copy.write(prepared)
-            self._copied += 1
-            if self._copied == _COPIED:
+            self._chunks += 1
+            if self._chunks == _CHUNKS_A_COPY:
                 self._end_copy()
 
     def _end_copy(self) -> None:
         """Learn what became of the chunks that were inserted, if that is not known yet."""
-        self._copy, self._copied = None, 0
+        self._copy, self._chunks = None, 0
         self._copying.close()
 
     def _drop_copy(self) -> None:

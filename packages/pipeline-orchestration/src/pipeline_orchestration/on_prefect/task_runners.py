@@ -79,11 +79,12 @@ def started(name: TaskRunnerName, config: PipelineConfig) -> Iterator[TaskRunner
                 warnings.simplefilter("ignore")  # Ray warns of what it raises then
                 runner = stack.enter_context(make_task_runner(name, config))
         except (OSError, RuntimeError, ValueError) as error:
-            text = f"the task runner does not start: {error}".partition("\n")[0]
+            first, *more = str(error).strip().splitlines() or [type(error).__name__]
+            # What Ray quotes is a traceback, of which the last line says what it is.
+            reason = f"{first} {more[-1].strip()}" if first.endswith(":") and more else first
+            text = f"the task runner does not start: {reason}"
             if config.ray_address:
-                text = f"the Ray cluster at {config.ray_address} cannot be reached: {error}".partition("\n")[
-                    0
-                ]
+                text = f"the Ray cluster at {config.ray_address} cannot be reached: {reason}"
                 text += "; if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
             raise OrchestrationError("orchestration.task_runner", shown(text)) from error
         yield runner

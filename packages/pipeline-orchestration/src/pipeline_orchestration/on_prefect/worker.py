@@ -4,7 +4,8 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 
 from pipeline_orchestration.logs import at_level
 from pipeline_orchestration.packing import unpack_work
@@ -22,12 +23,11 @@ class _Visit:
     prepared: Prepared
     follow: Follow
     stack: ExitStack
-    groups: int = field(default=0)
+    groups: int = 0
 
 
 _lock = threading.Lock()
 _visits: dict[bytes, _Visit] = {}
-_parents: set[int] = set()
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def _end_idle() -> None:
             del _visits[work]
 
 
+@cache  # one thread is enough
 def _end_with(parent: int) -> None:
-    if os.getppid() == parent and parent not in _parents:
-        _parents.add(parent)
+    if os.getppid() == parent:
         threading.Thread(target=end_with, args=(parent,), daemon=True).start()
