@@ -17,7 +17,7 @@ UNRELEASED = "## [Unreleased]\n"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One of the four packages, or the project that ties them together."""
+    """One of the four packages, or the root project."""
 
     folder: Path
     metadata: dict[str, Any]
@@ -29,25 +29,25 @@ class Project:
 
     @property
     def changelog(self) -> Path:
-        """The file that says what changed."""
+        """The path of CHANGELOG.md."""
         return self.folder / "CHANGELOG.md"
 
-    def bumped(self, to: str) -> str:
-        """Return the version that `hatch version` would set, or raise the ValueError it would end with."""
+    def find_version(self, to: str) -> str:
+        """Return the version that `hatch version` would set; raise ValueError where that would fail."""
         return StandardScheme(str(self.folder), {}).update(to, self.metadata["version"], {})
 
-    def excludes(self, name: str, version: str) -> list[str]:
-        """Return the requirements of this project which that version of another does not meet."""
+    def find_unmet(self, name: str, version: str) -> list[str]:
+        """Return the requirements of this project that a version of another project does not meet."""
         extras = self.metadata.get("optional-dependencies", {}).values()
         texts = [text for texts in (self.metadata.get("dependencies", []), *extras) for text in texts]
-        # A path with {root:uri} in it is no range of versions.
+        # A requirement by path, with {root:uri}, has no range of versions.
         wanted = [Requirement(text) for text in texts if " @ " not in text]
         ranges = [requirement for requirement in wanted if requirement.name == name]
         return [str(one) for one in ranges if not one.specifier.contains(version, prereleases=True)]
 
 
 def main(arguments: list[str]) -> None:
-    """Check everything, then change everything."""
+    """Check everything first, then change the files, commit and tag."""
     projects = {project.name: project for project in read_projects(Path.cwd())}
     match arguments:
         case [name, to] if name in projects:
@@ -55,13 +55,13 @@ def main(arguments: list[str]) -> None:
         case _:
             sys.exit(f"{USAGE} {', '.join(projects)}")
     try:
-        version = project.bumped(to)
+        version = project.find_version(to)
     except ValueError as error:
         sys.exit(f"{project.name}: {error}")
     tag = f"{project.name}-v{version}"
-    if reasons := refusals(project, version, tag, list(projects.values())):
+    if reasons := find_refusals(project, version, tag, list(projects.values())):
         sys.exit("\n".join([f"{tag} is not released:", *(f"  {reason}" for reason in reasons)]))
-    change(project, version, tag)
+    release(project, version, tag)
     print(f"{tag} is committed and tagged; `git push --follow-tags` makes it public")
 
 
@@ -72,30 +72,30 @@ def read_projects(root: Path) -> list[Project]:
     return [Project(folder, tomllib.loads(text)["project"]) for folder, text in files.items()]
 
 
-def refusals(project: Project, version: str, tag: str, projects: list[Project]) -> list[str]:
+def find_refusals(project: Project, version: str, tag: str, projects: list[Project]) -> list[str]:
     """Return each reason not to release, with what to do about it."""
     reasons = []
     if git("status", "--porcelain"):
         reasons.append("the working tree has changes: commit them or put them away")
     if git("tag", "--list", tag):
         reasons.append("the tag exists: choose a later version")
-    if not unreleased(project.changelog):
+    if not read_unreleased(project.changelog):
         reasons.append(f"{project.changelog.name} says nothing under [Unreleased]: write down what changed")
     reasons += [
         f"{dependent.name} requires {requirement}: widen it to include {version}"
         for dependent in projects
-        for requirement in dependent.excludes(project.name, version)
+        for requirement in dependent.find_unmet(project.name, version)
     ]
     return reasons
 
 
-def unreleased(changelog: Path) -> str:
-    """Return what the changelog holds between its first heading and the next."""
+def read_unreleased(changelog: Path) -> str:
+    """Return the changelog's text under [Unreleased]."""
     text = changelog.read_text(encoding="utf-8") if changelog.exists() else ""
     return f"\n{text.partition(UNRELEASED)[2]}".partition("\n## ")[0].strip()
 
 
-def change(project: Project, version: str, tag: str) -> None:
+def release(project: Project, version: str, tag: str) -> None:
     """Set the version, date the changelog, commit both and tag the commit."""
     subprocess.run([sys.executable, "-m", "hatch", "version", version], cwd=project.folder, check=True)
     text = project.changelog.read_text(encoding="utf-8")
@@ -106,7 +106,7 @@ def change(project: Project, version: str, tag: str) -> None:
 
 
 def git(*arguments: str) -> str:
-    """Return what git prints, stripped; what it complains about, it prints itself."""
+    """Run git and return its output, stripped; its errors go to standard error."""
     return subprocess.run(["git", *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 

@@ -1,4 +1,4 @@
-"""An environment for each contestant: what is installed, and which versions that came to."""
+"""Virtual environments of the competitors: their requirements and installed versions."""
 
 import json
 import os
@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import postgres
+import postgres_server
 
 OURS = "ours"
-OURS_POSTGRES = "ours, with psycopg"  # which Peewee imports where it is installed, so not in the other
+OURS_POSTGRES = "ours, with psycopg"  # apart from `ours`, as Peewee imports psycopg wherever it is installed
 ROOT = Path(__file__).parents[1]
 SQLITE = "sqlite3"  # a program of the system, with no environment
-PSQL = "psql"  # a program that comes with the server
+PSQL = "psql"  # a program of the PostgreSQL server's package
 
-# What a peer's own documentation asks for, held to a major version. The first of each is the peer itself.
+# What the documentation of each peer asks for, within a major version. The first is the peer itself.
 REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "sqlite-utils": ("sqlite-utils>=4,<5",),
-    # The SQLAlchemy target of Luigi 3.8 calls `select` as it was before SQLAlchemy 2.
+    # The SQLAlchemy target of Luigi 3.8 calls `select` in the way from before SQLAlchemy 2.
     "luigi": ("luigi>=3.6,<4", "sqlalchemy>=1.4.54,<2"),
     "dlt": ("dlt[sqlalchemy]>=1.20,<2",),
     # FastAPI 0.155 breaks the import of Prefect 3.8's server.
@@ -32,38 +32,28 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     OURS_POSTGRES: ("psycopg[binary]>=3.2.2,<4",),
 }
 
-# Of our environment: what is worth knowing.
-OUR_OWN = ("pipeline-cli", "prefect", "peewee", "pydantic", "msgspec", "click")
+# The packages of our environment whose versions are reported.
+OUR_PACKAGES = ("pipeline-cli", "prefect", "peewee", "pydantic", "msgspec", "click")
 
-VERSIONS = """
+VERSIONS_SCRIPT = """
 import sys
 from importlib.metadata import version
 print(", ".join(f"{name} {version(name)}" for name in sys.argv[1:]))
 """
 
-# Asked in our environment: what our packages choose on this machine, and what they run on.
-QUESTIONS = """
-import json, pathlib, platform, sqlite3, sys
-from pipeline_db.durability import file_system, journal
-folder = pathlib.Path(sys.argv[1])
-print(json.dumps({
-    "journal": journal(sqlite3.sqlite_version_info, folder),
-    "file_system": file_system(folder) or "unknown",
-    "sqlite": sqlite3.sqlite_version,
-    "python": platform.python_version(),
-}))
-"""
+# Runs in our environment and prints what our packages choose on this machine.
+FACTS_SCRIPT = Path(__file__).with_name("our_facts.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The answers.
+    """What our packages choose on this machine, and the versions they use.
 
     Args:
         journal: values of SQLite's pragmas `journal_mode` and `synchronous`.
-        file_system: its type.
-        sqlite: the version of SQLite that Python is linked with.
-        python: its version.
+        file_system: type of the file system.
+        sqlite: version of SQLite that Python is linked with.
+        python: version of Python.
     """
 
     journal: tuple[str, str]
@@ -73,30 +63,30 @@ class Facts:
 
 
 class Environments:
-    """Makes one virtual environment a contestant.
+    """Creates virtual environments.
 
     Args:
-        cache: the folder to make them in; those that are there are made anew.
+        cache: folder for the environments; existing ones are replaced.
     """
 
     def __init__(self, cache: Path) -> None:
         self.folder = cache / "environments"
 
     def make(self, name: str) -> str:
-        """Make an environment, and return `name version` of what was asked for."""
+        """Create an environment, and return `name version` of its packages."""
         if name == SQLITE:
-            return sqlite_version()
+            return read_sqlite_version()
         if name == PSQL:
-            return postgres.version()
-        # By path and in one command: the public index has a stranger's package under one of our names.
+            return postgres_server.read_version()
+        # By path and in one command: on the public index, one of our names belongs to somebody else.
         packages = sorted((ROOT / "packages").glob("pipeline-*")) if name in {OURS, OURS_POSTGRES} else []
         wanted = [*map(str, packages), *REQUIREMENTS.get(name, ())]
-        uv("venv", "--quiet", "--clear", "--python", sys.executable, str(self.folder / name))
-        # Ours are built anew: their sources change more often than what uv takes for a sign of it.
+        run_uv("venv", "--quiet", "--clear", "--python", sys.executable, str(self.folder / name))
+        # Always rebuild ours: uv does not notice every change of their sources.
         anew = [f"--reinstall-package={path.name}" for path in packages]
         # Compiled now, so that no first run has to.
         into = ["--compile-bytecode", "--python", str(self.python(name))]
-        uv("pip", "install", "--quiet", *into, *anew, *wanted)
+        run_uv("pip", "install", "--quiet", *into, *anew, *wanted)
         return self._versions(name)
 
     def programs(self, name: str) -> Path:
@@ -108,21 +98,22 @@ class Environments:
         return self.programs(name) / "python"
 
     def facts(self, folder: Path) -> Facts:
-        """Return what our packages choose for a database in `folder`, and what they run on."""
-        command = [str(self.python(OURS)), "-c", QUESTIONS, str(folder)]
+        """Return what our packages choose for a database in `folder`, and the versions they use."""
+        # Without the folder of the script on the search path, whose modules may have a package's name.
+        command = [str(self.python(OURS)), "-P", str(FACTS_SCRIPT), str(folder)]
         answers = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         mode, synchronous = answers.pop("journal")
         return Facts((mode, synchronous), **answers)
 
     def _versions(self, name: str) -> str:
-        names = [re.split(r"[\[>]", requirement)[0] for requirement in REQUIREMENTS.get(name, OUR_OWN)]
-        command = [str(self.python(name)), "-c", VERSIONS, *names]
+        names = [re.split(r"[\[>]", requirement)[0] for requirement in REQUIREMENTS.get(name, OUR_PACKAGES)]
+        command = [str(self.python(name)), "-c", VERSIONS_SCRIPT, *names]
         return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def uv(*arguments: str) -> str:
-    """Run uv, and return what it prints; what it complains about, it prints itself."""
-    # Nox names its own environment there, which is not meant here.
+def run_uv(*arguments: str) -> str:
+    """Run uv, and return its standard output; errors go to standard error."""
+    # Nox sets these to its own environment, which is not the one to use here.
     environment = {
         name: value for name, value in os.environ.items() if name not in {"UV_PYTHON", "VIRTUAL_ENV"}
     }
@@ -130,14 +121,14 @@ def uv(*arguments: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
 
 
-def sqlite_version() -> str:
+def read_sqlite_version() -> str:
     """Return the version of the sqlite3 program."""
     printed = subprocess.run(["sqlite3", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
     return f"sqlite3 {printed.split()[0]}"
 
 
-def missing() -> list[str]:
-    """Return what a bench needs and this machine has not, with what to do about it."""
+def find_missing_programs() -> list[str]:
+    """Return a message for each program that is missing, with how to install it."""
     reasons = {
         "uv": "uv is missing: `nox -s bench` installs it, and so does `pip install uv`",
         "sqlite3": "the program sqlite3 is missing: `apt-get install sqlite3`, or `brew install sqlite`",

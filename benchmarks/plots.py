@@ -1,6 +1,6 @@
-"""Two plots, time and peak memory against lines, that can be read on a light page and on a dark one.
+"""Two plots, time and peak memory against lines, for light and dark pages.
 
-Usage: python plots.py MEASURED FOLDER, where MEASURED is the file that a bench has kept
+Usage: python plots.py RESULTS FOLDER, where RESULTS is the file that a bench has kept
 """
 
 import sys
@@ -9,33 +9,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
-from contestants import BY_LINES, OURS_LOCAL
-from data import lines_name
-from ink import GRID, INK, PALETTE, for_both_pages
+from competitors import BY_LINES, OURS_LOCAL
+from datasets import name_lines
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from measured import Measure, Measured, figure, megabytes, whole
+from plot_theme import GRID, PALETTE, TEXT, apply_theme
+from results import BenchResults, Measure, get_megabytes, get_seconds, summarize
 from sizes import FULL, QUICK
 
 SIZE = (8, 5)  # inches
 SETTINGS = {
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "benchmarks",  # the same file from the same figures
+    "svg.fonttype": "none",  # keep text as text
+    "svg.hashsalt": "benchmarks",  # the same figures give the same file
     "font.size": 11,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
+    "text.color": TEXT,
+    "axes.labelcolor": TEXT,
+    "axes.edgecolor": TEXT,
+    "xtick.color": TEXT,
+    "ytick.color": TEXT,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-ROOM = 0.055  # between two labels, of the height of the plot
+LABEL_DISTANCE = 0.055  # as a share of the height of the plot
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The points of a contestant, by lines."""
+    """The points of a competitor, by number of lines."""
 
     name: str
     colour: str
@@ -43,41 +43,41 @@ class Curve:
 
     @property
     def end(self) -> tuple[int, float]:
-        """The point with most lines."""
+        """The point with the most lines."""
         return max(self.points.items())
 
 
-def main(measured: str, folder: str) -> None:
-    """Draw both plots from the runs of a bench."""
-    runs = Measured.load(Path(measured))
+def main(results: str, folder: str) -> None:
+    """Draw both plots from the results of a bench."""
+    runs = BenchResults.load(Path(results))
     mpl.rcParams.update(SETTINGS)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    plot(
-        curves(runs, whole),
+    draw_plot(
+        make_curves(runs, get_seconds),
         "Time to load a file of so many lines",
         lambda value: f"{value:g} s",
         Path(folder, "time.svg"),
     )
-    plot(
-        curves(runs, megabytes),
+    draw_plot(
+        make_curves(runs, get_megabytes),
         "Peak memory while loading a file of so many lines",
         lambda value: f"{value:g} MB",
         Path(folder, "memory.svg"),
     )
 
 
-def curves(measured: Measured, measure: Measure) -> list[Curve]:
-    """Return the curves of all that were asked to load files of several lengths, ours first."""
+def make_curves(results: BenchResults, measure: Measure) -> list[Curve]:
+    """Return the curves of all competitors that loaded files of several lengths, ours first."""
     lengths = sorted({*FULL.lengths, *QUICK.lengths})
     found = []
-    for contestant, colour in zip(BY_LINES, PALETTE, strict=False):
-        runs = {length: measured.runs.get((contestant.name, lines_name(length))) for length in lengths}
-        points = {length: figure(each, measure).median for length, each in runs.items() if each}
-        found.append(Curve(contestant.name, colour, points))
+    for competitor, colour in zip(BY_LINES, PALETTE, strict=False):
+        runs = {length: results.runs.get((competitor.name, name_lines(length))) for length in lengths}
+        points = {length: summarize(each, measure).median for length, each in runs.items() if each}
+        found.append(Curve(competitor.name, colour, points))
     return [curve for curve in found if curve.points]
 
 
-def plot(drawn: list[Curve], title: str, said: Callable[[float], str], path: Path) -> None:
+def draw_plot(drawn: list[Curve], title: str, format_value: Callable[[float], str], path: Path) -> None:
     """Draw curves on logarithmic axes, each with its name at its end."""
     drawing, axes = plt.subplots(figsize=SIZE)
     axes.set(xscale="log", yscale="log", xlabel="lines")
@@ -89,22 +89,22 @@ def plot(drawn: list[Curve], title: str, said: Callable[[float], str], path: Pat
             *zip(*curve.points.items(), strict=True), color=curve.colour, marker="o", markersize=4, **style
         )
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.yaxis.set_major_formatter(lambda value, _: said(value))
+    axes.yaxis.set_major_formatter(lambda value, _: format_value(value))
     axes.grid(color=GRID, linewidth=0.8)
     axes.tick_params(which="minor", left=False, bottom=False)
-    drawing.canvas.draw()  # only now are the limits of the axes known
-    label(axes, drawn)
+    drawing.canvas.draw()  # the limits of the axes are known after this
+    label_curves(axes, drawn)
     drawing.savefig(path, transparent=True, bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    path.write_text(for_both_pages(path.read_text(encoding="utf-8")), encoding="utf-8")
+    path.write_text(apply_theme(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def label(axes: Axes, drawn: list[Curve]) -> None:
-    """Write the names to the right of the plot, from below upwards, none over another."""
+def label_curves(axes: Axes, drawn: list[Curve]) -> None:
+    """Write the names to the right of the plot, from the bottom up, so that they do not overlap."""
     height = axes.transData + axes.transAxes.inverted()
     least = 0.0
     for curve in sorted(drawn, key=lambda curve: height.transform(curve.end)[1]):
         place = max(height.transform(curve.end)[1], least)
-        least = place + ROOM
+        least = place + LABEL_DISTANCE
         weight = "bold" if curve.name == OURS_LOCAL.name else "normal"
         axes.annotate(
             curve.name,

@@ -1,9 +1,9 @@
-"""What it costs that Prefect runs the jobs: from the start of a command to its end, and once it is imported.
+"""Cost of running the jobs on Prefect: for a whole command, and for a run after Prefect is imported.
 
 Usage: python benchmarks/prefect_cost.py [ROUNDS] [CHECKOUT …]
 
-Needs `pipeline-cli`. Of other checkouts of this repository that are named, the packages are run in turn with
-those that are installed.
+Needs `pipeline-cli`. With paths of other checkouts of this repository, their packages run in turn with the
+installed ones.
 """
 
 import json
@@ -15,15 +15,15 @@ import time
 from pathlib import Path
 from statistics import median
 
-from pipeline_orchestration.on_prefect.temporary_server import TemporaryServer
+from pipeline_orchestration.engines.prefect.ephemeral_server import EphemeralServer
 
 SAMPLE = Path(__file__).parents[1] / "examples/sample.txt"
 PACKAGES = ("pipeline-jobs", "pipeline-db", "pipeline-orchestration", "pipeline-cli")
 
-# Prints how long the first run on Prefect took, each further one, and each on the local engine in between.
-INSIDE = f"""
+# Prints the seconds of the first run on each engine and of ten more, in turn.
+RUNS_SCRIPT = f"""
 import json, time
-import pipeline_orchestration.on_prefect.flow
+import pipeline_orchestration.engines.prefect.flows
 from pipeline_orchestration import PipelineRunner
 
 def seconds(engine):
@@ -41,8 +41,8 @@ print(json.dumps(times))
 """
 
 
-def environment(checkout: str | None, **variables: str) -> dict[str, str]:
-    """Return the environment of a run of a checkout's packages; of none, of those that are installed."""
+def build_environment(checkout: str | None, **variables: str) -> dict[str, str]:
+    """Return the environment variables for the packages of a checkout; None for the installed ones."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PIPELINE_"))
     }
@@ -50,11 +50,11 @@ def environment(checkout: str | None, **variables: str) -> dict[str, str]:
     return kept | {"DO_NOT_TRACK": "1", "PYTHONPATH": os.pathsep.join(sources)} | variables
 
 
-def command(checkout: str | None, engine: str, home: Path) -> float:
-    """Return how long the command takes, with a database and an output folder that are new."""
+def time_command(checkout: str | None, engine: str, home: Path) -> float:
+    """Return the seconds of a command with a new database and a new output folder."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        subprocess.run(  # our own
+        subprocess.run(  # the pipeline's own command
             [
                 sys.executable,
                 "-m",
@@ -66,7 +66,7 @@ def command(checkout: str | None, engine: str, home: Path) -> float:
                 "run-all",
                 SAMPLE,
             ],
-            env=environment(checkout, PREFECT_HOME=str(home)),
+            env=build_environment(checkout, PREFECT_HOME=str(home)),
             cwd=folder,
             stdout=subprocess.DEVNULL,
             check=True,
@@ -74,12 +74,12 @@ def command(checkout: str | None, engine: str, home: Path) -> float:
         return time.perf_counter() - start
 
 
-def inside(checkout: str | None, url: str, home: Path) -> dict[str, list[float]]:
-    """Return how long runs take in a process that has imported Prefect, with a server that is there."""
+def time_runs(checkout: str | None, url: str, home: Path) -> dict[str, list[float]]:
+    """Return the seconds of runs in a process that has imported Prefect, with a running server."""
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(  # our own
-            [sys.executable, "-c", INSIDE],
-            env=environment(checkout, PREFECT_HOME=str(home), PREFECT_API_URL=url),
+        done = subprocess.run(  # the pipeline's own command
+            [sys.executable, "-c", RUNS_SCRIPT],
+            env=build_environment(checkout, PREFECT_HOME=str(home), PREFECT_API_URL=url),
             cwd=folder,
             capture_output=True,
             check=True,
@@ -89,22 +89,28 @@ def inside(checkout: str | None, url: str, home: Path) -> dict[str, list[float]]
 
 
 def main(rounds: str = "5", *checkouts: str) -> None:
-    """Measure each in turn, and print the medians."""
+    """Measure all in turn, and print the medians."""
     times: dict[tuple[str, str], list[float]] = {}
 
     def note(checkout: str | None, what: str, *seconds: float) -> None:
         times.setdefault((checkout or "installed", what), []).extend(seconds)
 
     with tempfile.TemporaryDirectory() as scratch:
-        server = TemporaryServer()
-        url = server.url({"PREFECT_HOME": f"{scratch}/server", "PREFECT_SERVER_ANALYTICS_ENABLED": "0"})
+        server = EphemeralServer()
+        url = server.wait_for_url(
+            {"PREFECT_HOME": f"{scratch}/server", "PREFECT_SERVER_ANALYTICS_ENABLED": "0"}
+        )
         for number in range(int(rounds)):
             for checkout in (None, *checkouts):
                 home = Path(scratch, f"{number}-{Path(checkout or 'installed').name}")
-                note(checkout, "command, local", command(checkout, "local", home))
-                note(checkout, "command, temporary server, first start", command(checkout, "prefect", home))
-                note(checkout, "command, temporary server", command(checkout, "prefect", home))
-                runs = inside(checkout, url, home)
+                note(checkout, "command, local", time_command(checkout, "local", home))
+                note(
+                    checkout,
+                    "command, temporary server, first start",
+                    time_command(checkout, "prefect", home),
+                )
+                note(checkout, "command, temporary server", time_command(checkout, "prefect", home))
+                runs = time_runs(checkout, url, home)
                 note(checkout, "run in a process, local", *runs["local"][1:])
                 note(checkout, "run in a process, server, first", runs["prefect"][0])
                 note(checkout, "run in a process, server", *runs["prefect"][1:])

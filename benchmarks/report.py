@@ -1,109 +1,120 @@
-"""BENCHMARKS.md: what was measured, in words and tables."""
+"""BENCHMARKS.md: the results in words and tables."""
 
 from collections.abc import Callable
 
-from contestants import BY_LINES, ON_POSTGRES, Contestant
-from data import LINE, lines_name
-from measured import Measure, Measured, figure, megabytes, whole
+from competitors import BY_LINES, ON_POSTGRES, Competitor
+from datasets import LINE_BYTES, name_lines
+from formatting import format_megabytes as in_megabytes
+from formatting import format_seconds, format_table
+from results import BenchResults, Measure, get_megabytes, get_seconds, summarize
 from sizes import FULL, Sizes
-from targets import Outcome, outcomes
-from writing import megabytes as in_megabytes
-from writing import seconds, table
+from targets import Outcome, evaluate_targets
 
 INTRODUCTION = """
 # Benchmarks
 
-The pipeline beside what else loads a text file into SQLite, all measured in one go on one machine.
-All of this page, its tables and its plots, is written by `nox -s bench`.
-`nox -s bench -- quick` does the same at reduced size in a few minutes, prints it and leaves this page alone.
-Each run is a process of its own in an empty folder, and what is compared is run in turn (A B A B …).
-After each run the rows in its database are counted; a wrong count would have ended the bench.
-Figures are medians, in brackets the least and the most of all runs.
-Peak memory is that of the largest process of a run, and less than 5.5 MB cannot be told.
+The pipeline compared with other programs that load a text file into SQLite or PostgreSQL.
+All were measured in one session on one machine.
+`nox -s bench` writes this page, its tables and its plots.
+`nox -s bench -- quick` does the same with smaller data in a few minutes, and prints the result instead.
+Each run is a process of its own in an empty folder, and programs that are compared run in turn (A B A B …).
+After each run the rows in its database are counted; a wrong count ends the bench.
+A figure is the median of all runs, with the least and the most in brackets.
+Peak memory is that of the largest process of a run; less than 5.5 MB cannot be measured.
 One MB is 1,000,000 bytes.
 """
 
-REDUCED = "**These are the reduced sizes; the targets are meant for the full ones.**"
+REDUCED = "**These are the reduced sizes; the targets are for the full ones.**"
 
 TARGETS = """
 ## Targets
 
-The ratio is our median divided by the other's.
-The target is what has to hold, the moonshot what was hoped for.
-Progress costs less than two runs of one kind differ by: `benchmarks/progress.py` tells it by processor time.
+The ratio is our median divided by that of the other program.
+The target must hold; the moonshot is what we hoped for.
+Progress costs less time than two runs of the same program differ by.
+`benchmarks/progress_cost.py` measures it by processor time.
 """
 
 LINES = f"""
-Whole processes, from start to end, on files of {LINE} bytes a line on average.
+Whole processes, from start to end, on files of {LINE_BYTES} bytes a line on average.
 Their text is English; one line in eight has a word of another language, one in eight quotes or backslashes.
 The last number in the brackets is the number of runs.
 """
 
 
-def report(measured: Measured, sizes: Sizes, plots: str) -> str:
-    """Return the whole page, with its plots in the folder `plots`."""
+def render_report(results: BenchResults, sizes: Sizes, plots: str) -> str:
+    """Return the whole page; its plots are in the folder `plots`."""
     parts = [
         INTRODUCTION,
         "" if sizes is FULL else REDUCED,
         TARGETS,
-        targets(measured, sizes),
+        render_targets(results, sizes),
         "## Time by lines",
         LINES,
-        by_lines(measured, sizes, whole, seconds),
-        f"![Time against the number of lines, one curve a contestant]({plots}/time.svg)",
+        render_by_lines(results, sizes, get_seconds, format_seconds),
+        f"![Time against the number of lines, one curve for each program]({plots}/time.svg)",
         "## Peak memory by lines",
-        by_lines(measured, sizes, megabytes, in_megabytes),
-        f"![Peak memory against the number of lines, one curve a contestant]({plots}/memory.svg)",
-        "## What each of them does",
-        "\n".join(f"- **{one.name}**: {one.does}" for one in [*taking_part(measured), *ON_POSTGRES]),
-        "Each is a script that can be run alone, in [benchmarks/peers](benchmarks/peers).",
+        render_by_lines(results, sizes, get_megabytes, in_megabytes),
+        f"![Peak memory against the number of lines, one curve for each program]({plots}/memory.svg)",
+        "## What each program does",
+        "\n".join(f"- **{one.name}**: {one.does}" for one in [*find_competitors(results), *ON_POSTGRES]),
+        "Each script is in [benchmarks/peers](benchmarks/peers) and can be run alone.",
         "## Machine and versions",
-        facts(measured),
+        render_facts(results),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
-def targets(measured: Measured, sizes: Sizes) -> str:
-    """Return the table of what has a target."""
+def render_targets(results: BenchResults, sizes: Sizes) -> str:
+    """Return the table of targets."""
     head = ["what", "ours", "the other", "ratio", "target", "moonshot", "met?"]
-    return table(head, [cells(outcome) for outcome in outcomes(measured, sizes)])
+    return format_table(head, [render_target(outcome) for outcome in evaluate_targets(results, sizes)])
 
 
-def cells(outcome: Outcome) -> list[str]:
-    """Return a row of that table."""
+def render_target(outcome: Outcome) -> list[str]:
+    """Return a row of the table of targets."""
     target = outcome.target
     limits = [target.limit, target.moonshot]
     if target.other is None or outcome.other is None:
         megabytes_at_most = [f"≤ {limit:g} MB" for limit in limits]
         return [target.what, in_megabytes(outcome.ours), "", "", *megabytes_at_most, outcome.met]
     other = f"{target.other}, {target.other_data}" if target.other_data else target.other
-    compared = [seconds(outcome.ours), f"{other}: {seconds(outcome.other)}", f"{outcome.value:.2f}"]
+    compared = [
+        format_seconds(outcome.ours),
+        f"{other}: {format_seconds(outcome.other)}",
+        f"{outcome.value:.2f}",
+    ]
     return [target.what, *compared, *(f"≤ {limit:g}" for limit in limits), outcome.met]
 
 
-def by_lines(measured: Measured, sizes: Sizes, measure: Measure, said: Callable[..., str]) -> str:
-    """Return the table of a measure by contestant and length."""
-    names = [lines_name(length) for length in sizes.lengths]
+def render_by_lines(
+    results: BenchResults, sizes: Sizes, measure: Measure, format_value: Callable[..., str]
+) -> str:
+    """Return the table of a measure by competitor and number of lines."""
+    names = [name_lines(length) for length in sizes.lengths]
     body = []
-    for contestant in taking_part(measured):
-        runs = [measured.runs.get((contestant.name, name)) for name in names]
+    for competitor in find_competitors(results):
+        runs = [results.runs.get((competitor.name, name)) for name in names]
         body.append(
-            [contestant.name, *(said(figure(each, measure), runs=True) if each else "" for each in runs)]
+            [
+                competitor.name,
+                *(format_value(summarize(each, measure), runs=True) if each else "" for each in runs),
+            ]
         )
-    return table(["", *names], body)
+    return format_table(["", *names], body)
 
 
-def taking_part(measured: Measured) -> list[Contestant]:
-    """Return who was asked to load files of several lengths."""
-    names = {name for name, _ in measured.runs}
-    return [contestant for contestant in BY_LINES if contestant.name in names]
+def find_competitors(results: BenchResults) -> list[Competitor]:
+    """Return the competitors that loaded files of several lengths."""
+    names = {name for name, _ in results.runs}
+    return [competitor for competitor in BY_LINES if competitor.name in names]
 
 
-def facts(measured: Measured) -> str:
-    """Return the table of what it was measured with."""
+def render_facts(results: BenchResults) -> str:
+    """Return the table of the machine and the versions."""
     body = [
-        ["date", measured.date],
-        *map(list, measured.machine.items()),
-        *map(list, measured.versions.items()),
+        ["date", results.date],
+        *map(list, results.machine.items()),
+        *map(list, results.versions.items()),
     ]
-    return table(["", ""], body)
+    return format_table(["", ""], body)

@@ -1,4 +1,4 @@
-"""How much is measured and how often: every number that a bench is long or short by."""
+"""Sizes of a bench: all numbers that make it long or short."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Pace(IntEnum):
-    """How often a contestant can be asked to load a file; the place of its count in `Sizes.lengths`."""
+    """How often a competitor loads a file; the value is the index of its count in `Sizes.lengths`."""
 
     OURS = 0
     FAST = 1
@@ -21,15 +21,16 @@ class Sizes:
     """The sizes of one bench.
 
     Args:
-        runs: of every comparison that has a target.
-        starts: of the commands that end at once.
-        lengths: by the number of lines, how often each pace loads a file of them.
-        imported: lines of the file that we and `.import` load, and that shows what progress costs.
-        inserted: lines of the file that we and sqlite-utils load.
-        growth: the two lengths between which our own time is compared.
-        long_lines: of four megabytes each, in one file.
-        files: in one run, of a hundred lines each.
-        records: of which job B is given a dictionary.
+        name: name of the sizes.
+        runs: runs of each comparison with a target.
+        starts: runs of each command that only starts and ends.
+        lengths: numbers of lines, each with the number of runs for every pace.
+        imported: lines of the file for the comparisons with `.import`, psql and without progress.
+        inserted: lines of the file for the comparison with sqlite-utils.
+        growth: two numbers of lines between which our own times are compared.
+        long_lines: lines of four megabytes in one file.
+        files: files of a hundred lines in one run.
+        records: records in memory for job B.
     """
 
     name: str
@@ -52,7 +53,7 @@ FULL = Sizes(
         10**3: (5, 5, 5, 3, 3, 3),
         10**4: (5, 5, 5, 3, 3, 3),
         10**5: (5, 5, 5, 3, 3, 3),
-        # 11, because two hundredths are all that progress may cost.
+        # 11, because progress may cost only two hundredths.
         10**6: (11, 11, 5, 3, 3, 3),
         10**7: (5, 3, 1, 1, 1, 1),
     },

@@ -1,31 +1,31 @@
-"""What has to hold: each comparison with its target, and what came of it."""
+"""The targets: each comparison with its limit, and its outcome."""
 
 from dataclasses import dataclass, replace
 
-import contestants
-from data import files_name, lines_name, long_lines_name, rows_name
-from measured import Figure, Measure, Measured, figure, inside, megabytes, whole
-from plan import BARE_DICT, BARE_FILES, NOTHING, SMALL, THREE_TASKS
+import competitors
+from datasets import name_files, name_lines, name_long_lines, name_rows
+from plan import BARE_DICT, BARE_FILES, NO_DATA, SMALL, THREE_TASKS
+from results import BenchResults, Figure, Measure, get_megabytes, get_own_seconds, get_seconds, summarize
 from sizes import Sizes
 
-OURS = contestants.OURS_LOCAL.name
+OURS = competitors.OURS_LOCAL.name
 PEAK = (120, 80)  # megabytes
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A comparison of ours with another's, or of ours with a number.
+    """A comparison of our figure with that of another program, or with a number.
 
     Args:
-        what: is compared.
-        data: the name of what is loaded.
-        ours: the name of our contestant.
-        other: the name of another; None where a number of megabytes is the target.
-        limit: the most that the ratio of the medians, or our median, may be.
-        moonshot: what it would be at its best.
-        measure: of a run.
-        share: how many equal parts a run has, of which one is looked at.
-        other_data: what the other loads, where it is not the same.
+        what: what is compared, as the table says it.
+        data: name of the data that ours loads.
+        ours: name of our program.
+        other: name of the other program; None if the limit is in megabytes.
+        limit: upper limit of the ratio of the medians, or of our median.
+        moonshot: the value that we hoped for.
+        measure: measure of a run.
+        share: number of equal parts in a run, of which one is compared.
+        other_data: name of the data that the other loads, if different.
     """
 
     what: str
@@ -34,14 +34,14 @@ class Target:
     other: str | None
     limit: float
     moonshot: float
-    measure: Measure = whole
+    measure: Measure = get_seconds
     share: int = 1
     other_data: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a target: our figure, and the other's."""
+    """Outcome of a target: our figure and that of the other program."""
 
     target: Target
     ours: Figure
@@ -49,22 +49,22 @@ class Outcome:
 
     @property
     def value(self) -> float:
-        """The ratio of the medians, or our median where nothing is compared."""
+        """The ratio of the medians, or our median if there is no other program."""
         return self.ours.median / self.other.median if self.other else self.ours.median
 
     @property
     def met(self) -> str:
-        """Whether the target is met, in a word."""
+        """Whether the target is met, in a word: moonshot, yes or no."""
         if self.value <= self.target.moonshot:
             return "moonshot"
         return "yes" if self.value <= self.target.limit else "no"
 
 
-def outcomes(measured: Measured, sizes: Sizes) -> list[Outcome]:
-    """Return what came of every target."""
+def evaluate_targets(results: BenchResults, sizes: Sizes) -> list[Outcome]:
+    """Return the outcome of every target."""
 
     def part(target: Target, name: str, data: str) -> Figure:
-        of = figure(measured.runs[name, data], target.measure)
+        of = summarize(results.runs[name, data], target.measure)
         return replace(
             of, median=of.median / target.share, least=of.least / target.share, most=of.most / target.share
         )
@@ -75,56 +75,61 @@ def outcomes(measured: Measured, sizes: Sizes) -> list[Outcome]:
             part(target, target.ours, target.data),
             part(target, target.other, target.other_data or target.data) if target.other else None,
         )
-        for target in targets(sizes)
+        for target in list_targets(sizes)
     ]
 
 
-def targets(sizes: Sizes) -> list[Target]:
-    """Return every target: what is run shrinks with the sizes, what is asked for does not."""
-    less, more = map(lines_name, sizes.growth)
-    wide = long_lines_name(sizes.long_lines)
+def list_targets(sizes: Sizes) -> list[Target]:
+    """Return all targets; the data depend on the sizes, the limits do not."""
+    less, more = map(name_lines, sizes.growth)
+    wide = name_long_lines(sizes.long_lines)
     return [
-        *loading(sizes),
+        *list_loading_targets(sizes),
         Target(f"`run-all`, {more} against {less}", more, OURS, OURS, 10.5, 10, other_data=less),
-        *(Target(f"peak memory, {name}", name, OURS, None, *PEAK, megabytes) for name in (less, more, wide)),
         *(
-            Target(f"`{one.name}`", NOTHING.name, one.name, contestants.CLICK.name, 2.5, 1.8)
-            for one in (contestants.HELP, contestants.LIST_JOBS)
+            Target(f"peak memory, {name}", name, OURS, None, *PEAK, get_megabytes)
+            for name in (less, more, wide)
         ),
-        *by_their_clocks(sizes),
+        *(
+            Target(f"`{one.name}`", NO_DATA.name, one.name, competitors.CLICK.name, 2.5, 1.8)
+            for one in (competitors.HELP, competitors.LIST_JOBS)
+        ),
+        *list_script_targets(sizes),
     ]
 
 
-def loading(sizes: Sizes) -> list[Target]:
-    """Return the targets of whole processes that load the same lines as another."""
-    small, imported, inserted = map(lines_name, (SMALL, sizes.imported, sizes.inserted))
-    silent = contestants.SILENT.name
+def list_loading_targets(sizes: Sizes) -> list[Target]:
+    """Return the targets of whole processes that load the same lines as another program."""
+    small, imported, inserted = map(name_lines, (SMALL, sizes.imported, sizes.inserted))
+    silent = competitors.WITHOUT_PROGRESS.name
     return [
-        Target(f"`run-all`, {imported}", imported, OURS, contestants.SQLITE_IMPORT.name, 2.5, 1.6),
-        Target(f"`run-all`, {inserted}", inserted, OURS, contestants.SQLITE_UTILS.name, 0.25, 0.15),
-        Target(f"`run-all`, {small}", small, OURS, contestants.LUIGI.name, 0.7, 0.45),
+        Target(f"`run-all`, {imported}", imported, OURS, competitors.SQLITE_IMPORT.name, 2.5, 1.6),
+        Target(f"`run-all`, {inserted}", inserted, OURS, competitors.SQLITE_UTILS.name, 0.25, 0.15),
+        Target(f"`run-all`, {small}", small, OURS, competitors.LUIGI.name, 0.7, 0.45),
         Target(f"`run-all` with progress, {imported}", imported, OURS, silent, 1.02, 1),
         Target(
             f"`run-all` into PostgreSQL, {imported}",
             imported,
-            contestants.OURS_ON_POSTGRES.name,
-            contestants.PSQL_COPY.name,
+            competitors.OURS_ON_POSTGRES.name,
+            competitors.PSQL_COPY.name,
             2.5,
             1.6,
-            other_data=rows_name(sizes.imported),
+            other_data=name_rows(sizes.imported),
         ),
     ]
 
 
-def by_their_clocks(sizes: Sizes) -> list[Target]:
-    """Return the targets of scripts that take their own time, after their imports."""
-    small, files, records = lines_name(SMALL), files_name(sizes.files), lines_name(sizes.records)
+def list_script_targets(sizes: Sizes) -> list[Target]:
+    """Return the targets of scripts that measure their own time, after their imports."""
+    small, files, records = name_lines(SMALL), name_files(sizes.files), name_lines(sizes.records)
     many, on_server, job = (
-        one.name for one in (contestants.OURS_FILES, contestants.OURS_PREFECT, contestants.OURS_DICT)
+        one.name for one in (competitors.OURS_FILES, competitors.OURS_PREFECT, competitors.OURS_DICT)
     )
     in_memory = f"job B, {sizes.records:,} records in memory"
     return [
-        Target(f"one of {files} in one run", files, many, BARE_FILES, 2, 1.3, inside, sizes.files),
-        Target(f"a run on a Prefect server, {small}", small, on_server, THREE_TASKS, 0.5, 0.3, inside),
-        Target(in_memory, records, job, BARE_DICT, 1.5, 1, inside),
+        Target(f"one of {files} in one run", files, many, BARE_FILES, 2, 1.3, get_own_seconds, sizes.files),
+        Target(
+            f"a run on a Prefect server, {small}", small, on_server, THREE_TASKS, 0.5, 0.3, get_own_seconds
+        ),
+        Target(in_memory, records, job, BARE_DICT, 1.5, 1, get_own_seconds),
     ]

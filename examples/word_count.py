@@ -6,10 +6,7 @@ pipeline --pipeline examples/word_count.py:pipeline run-all examples/sample.txt
 import re
 from collections import Counter
 
-from peewee import SqliteDatabase
-
-from pipeline_db import ProcessedRecord
-from pipeline_jobs import BaseJob, JobA, JobB, JobC, batch_id
+from pipeline_jobs import BaseJob, JobA, JobB, JobC, parse_batch_id
 from pipeline_orchestration import PipelineDefinition, PipelineRunner
 
 
@@ -17,25 +14,23 @@ class WordCount(BaseJob):
     """Count the words of a batch.
 
     Args:
-        database: path of the database the batch is in.
-        most: how many of the most frequent words are returned.
+        store: contains the batch.
+        most: number of the most frequent words to return.
     """
 
-    def __init__(self, database, most=3):
-        self.database = database
+    def __init__(self, store, most=3):
+        self.store = store
         self.most = most
 
     def validate_input(self, value):
-        """Take the id of a batch."""
-        return batch_id(value)
+        """Parse a batch id."""
+        return parse_batch_id(value)
 
     def single_job(self, value):
-        """Return the most frequent words, as text."""
-        database = SqliteDatabase(str(self.database))
+        """Count the words, and return the most frequent ones as text."""
         words = Counter()
-        with database:
-            for record in ProcessedRecord.select().where(ProcessedRecord.batch == value).execute(database):
-                words.update(re.findall(r"\w+", record.content.lower()))
+        for record in self.store.records(value):
+            words.update(re.findall(r"\w+", record.content.lower()))
         self.counts["words"] = words.total()
         return ", ".join(f"{word} {count}" for word, count in words.most_common(self.most))
 
@@ -45,7 +40,7 @@ pipeline = (
     .add_job("A", lambda run: JobA(run.output_dir, run.encoding, run.max_record_bytes))
     .add_job("B", lambda run: JobB(run.store, run.on_duplicate, run.max_record_bytes), retries=3)
     .add_job("C", lambda run: JobC(run.store))
-    .add_job("words", lambda run: WordCount(run.store.path))
+    .add_job("words", lambda run: WordCount(run.store))
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A proxy in front of a Prefect server that does something else to the requests from a certain one on."""
+"""HTTP proxy in front of a Prefect server that injects a fault from one request on."""
 
 import socket
 import threading
@@ -9,11 +9,11 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-type Trouble = Callable[["_Handler"], bool]
-"""What is done about a request; returns whether it shall go on to the server all the same."""
+type Fault = Callable[["_Handler"], bool]
+"""Handles a request instead of the server; returns true if the server shall get it nevertheless."""
 
 _HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
-_LONGEST = 300  # seconds that one who is never answered is kept waiting; the command gives up before
+_NEVER = 300  # seconds until a request without an answer ends; the command gives up before
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -21,13 +21,13 @@ class _Handler(BaseHTTPRequestHandler):
     server: "Proxy"
 
     def handle_one_request(self) -> None:
-        with suppress(OSError, HTTPException):  # one side has gone
+        with suppress(OSError, HTTPException):  # one side has closed the connection
             super().handle_one_request()
             return
         self.close_connection = True
 
     def answer(self, status: int, body: bytes = b"{}", kind: str = "application/json") -> None:
-        """Answer in place of the server."""
+        """Answer instead of the server."""
         self._body()
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -36,13 +36,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _pass_on(self) -> None:
-        if not self.server.applies() or self.server.trouble(self):
+        if not self.server.count_request() or self.server.fault(self):
             if self.headers.get("Upgrade"):
                 self._tunnel()
             else:
                 self._request()
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815  # as http.server looks for them
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815  # the names that http.server looks for
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -61,21 +61,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _tunnel(self) -> None:
-        """Pass on what a websocket says, both ways, until one side ends."""
+        """Copy the data of a websocket in both directions until one side closes."""
         with closing(socket.create_connection(self.server.behind)) as there:
             head = f"{self.requestline}\r\n{str(self.headers).replace('\r', '').replace('\n', '\r\n')}"
             there.sendall(head.encode("latin-1"))
-            back = threading.Thread(target=_copied, args=(there, self.connection), daemon=True)
+            back = threading.Thread(target=_copy, args=(there, self.connection), daemon=True)
             back.start()
-            _copied(self.connection, there)
+            _copy(self.connection, there)
             back.join()
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
-def _copied(one: socket.socket, other: socket.socket) -> None:
+def _copy(one: socket.socket, other: socket.socket) -> None:
     with suppress(OSError):
         while data := one.recv(65536):
             other.sendall(data)
@@ -84,58 +84,68 @@ def _copied(one: socket.socket, other: socket.socket) -> None:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes requests on, and does something else from one of them on.
+    """Proxy that passes requests on, except some of them, which get a fault.
 
     Args:
-        url: of the API behind.
-        trouble: what is done.
-        first: the number of the first request to which it is done.
-        times: to how many.
+        url: URL of the API behind the proxy.
+        fault: the fault.
+        first: number of the first request that gets it.
+        times: number of requests that get it.
     """
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, url: str, trouble: Trouble, first: int, times: int) -> None:
+    def __init__(self, url: str, fault: Fault, first: int, times: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         parts = urlsplit(url)
         self.behind = parts.hostname or "", parts.port or 80
-        self.trouble = trouble
+        self.fault = fault
         self.first, self.times = first, times
         self.requests = 0
         self._lock = threading.Lock()
 
-    def applies(self) -> bool:
-        """Count a request, and return whether it is to be troubled."""
+    def count_request(self) -> bool:
+        """Count a request, and return whether it gets the fault."""
         with self._lock:
             self.requests += 1
             return self.first <= self.requests < self.first + self.times
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: whoever is troubled closes what it likes."""
+        """Log nothing: a client that meets a fault may close its connection at any time."""
 
 
 @contextmanager
-def proxied(url: str, trouble: Trouble, first: int, times: int) -> Iterator[tuple[str, Proxy]]:
-    """Serve a proxy for the block, and yield the URL of the API as it is through it."""
-    with Proxy(url, trouble, first, times) as proxy:
+def run_proxy(url: str, fault: Fault, first: int, times: int) -> Iterator[tuple[str, Proxy]]:
+    """Run a proxy for the block, and yield the API URL through it."""
+    with Proxy(url, fault, first, times) as proxy:
         threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
         yield f"http://127.0.0.1:{proxy.server_port}/api", proxy
         proxy.shutdown()
 
 
-def status(code: int) -> Trouble:
-    """Answer with a status."""
-    return lambda request: bool(request.answer(code))
+def answer_status(code: int) -> Fault:
+    """Return a fault: an answer with this status."""
+
+    def answer(request: _Handler) -> bool:
+        request.answer(code)
+        return False
+
+    return answer
 
 
-def garbage(body: bytes, kind: str = "application/json") -> Trouble:
-    """Answer that all is well, with nonsense."""
-    return lambda request: bool(request.answer(200, body, kind))
+def answer_body(body: bytes, kind: str = "application/json") -> Fault:
+    """Return a fault: an answer with status 200 and a meaningless body."""
+
+    def answer(request: _Handler) -> bool:
+        request.answer(200, body, kind)
+        return False
+
+    return answer
 
 
-def late(seconds: float) -> Trouble:
-    """Let the request go on after a while."""
+def delay_request(seconds: float) -> Fault:
+    """Return a fault: the server gets the request after some seconds."""
 
     def wait(_request: _Handler) -> bool:
         time.sleep(seconds)
@@ -144,22 +154,22 @@ def late(seconds: float) -> Trouble:
     return wait
 
 
-def closed(request: _Handler) -> bool:
-    """Close the connection without a word."""
+def close_connection(request: _Handler) -> bool:
+    """Close the connection without an answer."""
     request.close_connection = True
     request.connection.close()
     return False
 
 
-def half(request: _Handler) -> bool:
-    """Begin an answer, and close the connection."""
+def break_off_answer(request: _Handler) -> bool:
+    """Begin an answer, then close the connection."""
     request.connection.sendall(
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
     )
-    return closed(request)
+    return close_connection(request)
 
 
-def silent(_request: _Handler) -> bool:
-    """Answer never."""
-    time.sleep(_LONGEST)
+def never_answer(_request: _Handler) -> bool:
+    """Never answer."""
+    time.sleep(_NEVER)
     return False

@@ -1,6 +1,5 @@
-"""Signals at any time of a run on Prefect's temporary server, which must not be left behind."""
+"""Sweep of signals at any time of a run on Prefect's temporary server, which must end with the run."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -10,17 +9,21 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from children import Ended, said, started
-from prefect_servers import home
-from prefect_trouble import goes_on, prepared, whole
-from sweep import Point, Sweep, must
+from checks import DATABASE
+from own_jobs import BEGUN, BEHAVIOUR, HANGS
+from prefect_api_faults import INPUTS, check_batches, check_resume, write_inputs
+from prefect_servers import get_migrated_home
+from processes import ProcessResult, check_no_orphans, read_output, start_command
+from sweep import BrokenPromiseError, Point, Sweep, require
 
-_PROMPT = 6.0  # seconds for the command to end: five are promised, and the machine is busy
-_GONE = 5.0  # seconds for what it started to end after it was killed
-_START = 60.0  # seconds in which it says which engine it has
-_LAST = 12.0  # seconds after that within which signals are sent; a run takes eight
+_CLEANUP = 6.0  # seconds for the command to end: five are promised, one is for a busy machine
+_ORPHANS = 5.0  # seconds for the processes it started to end after it
+_START = 60.0  # seconds in which it has to log its engine
+_WINDOW = 12.0  # seconds after that in which signals are sent; a run takes eight
 
-_INPUTS = ("one.txt", "two.txt")
+_OWN_JOBS = Path(__file__).with_name("own_jobs.py")
+_OWN_EACH = 3  # each third point has a job of one's own that hangs
+_HANGS = tuple(each for each in HANGS if each != "waits for a process")  # nobody ends that after a SIGKILL
 _KINDS: tuple[tuple[signal.Signals, ...], ...] = (
     (signal.SIGKILL,),
     (signal.SIGTERM,),
@@ -31,87 +34,83 @@ _KINDS: tuple[tuple[signal.Signals, ...], ...] = (
 )
 
 
-def _alive(session: int) -> list[str]:
-    """Return the processes of a session, zombies left out."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            fields = (entry / "stat").read_text(encoding="latin-1").rpartition(")")[2].split()
-            command = (entry / "cmdline").read_bytes()
-        except OSError:  # it has ended meanwhile
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(f"{entry.name} {command.decode(errors='replace').replace(chr(0), ' ')}")
-    return found
-
-
-def _running(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait until the command has said which engine it has, from where on it answers to signals."""
+def _wait_until_running(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until the command has logged its engine; from then on it handles signals."""
     deadline = time.monotonic() + _START
-    while "engine prefect" not in said(folder / "err"):
-        must(process.poll() is None and time.monotonic() < deadline, "the command does not start")
+    while "engine prefect" not in read_output(folder / "err"):
+        require(process.poll() is None and time.monotonic() < deadline, "the command does not start")
         time.sleep(0.02)
 
 
-def _signalled(folder: Path, numbers: tuple[signal.Signals, ...], delay: float, pause: float) -> None:
-    prepared(folder)
-    shutil.copytree(home(), folder / ".prefect")
-    with started(["--engine", "prefect", "run-all", *_INPUTS], folder) as process:
+def _wait_until_hanging(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until a job of one's own hangs."""
+    deadline = time.monotonic() + _START
+    while not (folder / BEGUN).exists():
+        require(process.poll() is None and time.monotonic() < deadline, "the job does not begin")
+        time.sleep(0.02)
+
+
+def _check_signals(
+    folder: Path, numbers: tuple[signal.Signals, ...], delay: float, pause: float, behaviour: str | None
+) -> None:
+    write_inputs(folder)
+    shutil.copytree(get_migrated_home(), folder / ".prefect")
+    pipeline = []
+    if behaviour:
+        (folder / BEHAVIOUR).write_text(behaviour, encoding="utf-8")
+        pipeline = ["--pipeline", f"{_OWN_JOBS}:hanging"]
+    with start_command([*pipeline, "--engine", "prefect", "run-all", *INPUTS], folder) as process:
         try:
-            _running(process, folder)
-            time.sleep(delay)
+            _wait_until_running(process, folder)
+            if behaviour:
+                _wait_until_hanging(process, folder)
+            else:
+                time.sleep(delay)
             for number in numbers:
                 process.send_signal(number)
                 time.sleep(pause if len(numbers) > 1 else 0)
-            process.wait(_PROMPT)
-        except subprocess.TimeoutExpired:
-            must(False, f"still there {_PROMPT:g} s after the signal: {said(folder / 'err')}")  # noqa: FBT003  # never
+            process.wait(_CLEANUP)
+        except subprocess.TimeoutExpired as error:
+            text = f"still running {_CLEANUP:g} s after the signal: {read_output(folder / 'err')}"
+            raise BrokenPromiseError(text) from error
         finally:
             process.kill()
-    ended = Ended(process.returncode, said(folder / "out"), said(folder / "err"))
-    _left_nothing(process.pid)
-    _ended_well(ended, numbers)
-    whole(folder / "data/pipeline.db")
-    goes_on(folder)
+    result = ProcessResult(process.returncode, read_output(folder / "out"), read_output(folder / "err"))
+    check_no_orphans(process.pid, _ORPHANS)
+    _check_exit_code(result, numbers)
+    check_batches(folder / DATABASE)
+    check_resume(folder)
 
 
-def _left_nothing(session: int) -> None:
-    deadline = time.monotonic() + _GONE
-    while (alive := _alive(session)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    for process in alive:
-        os.kill(int(process.partition(" ")[0]), signal.SIGKILL)
-    must(not alive, f"left running: {alive}")
-
-
-def _ended_well(ended: Ended, numbers: tuple[signal.Signals, ...]) -> None:
+def _check_exit_code(result: ProcessResult, numbers: tuple[signal.Signals, ...]) -> None:
     codes = {0} | {128 + number for number in numbers if number != signal.SIGKILL}
-    # As Python ends, a signal does what it does by itself, which a shell counts the same.
-    over = f"{len(_INPUTS)} done" in ended.out
-    codes |= {-number for number in numbers if over or len(numbers) > 1 or number == signal.SIGKILL}
-    must(ended.code in codes, f"the exit code is {ended.code}: {ended}")
-    must("Traceback" not in ended.err + ended.out, f"a traceback: {ended}")
+    # While Python shuts down, signals have their default action; a shell reports the same exit code for it.
+    finished = f"{len(INPUTS)} done" in result.out
+    codes |= {-number for number in numbers if finished or len(numbers) > 1 or number == signal.SIGKILL}
+    require(result.code in codes, f"exit code {result.code}: {result}")
+    require("Traceback" not in result.err + result.out, f"a traceback: {result}")
 
 
-def _points(size: int | None, random: Random) -> Iterable[Point]:
-    home()
+def _make_points(size: int | None, random: Random) -> Iterable[Point]:
+    get_migrated_home()
     points = []
     for number in range(size or 100):
         numbers = _KINDS[number % len(_KINDS)]
-        delay, pause = random.uniform(0, _LAST), random.uniform(0, 1)
+        delay, pause = random.uniform(0, _WINDOW), random.uniform(0, 1)
         names = " and ".join(each.name for each in numbers)
-        attempt = partial(_signalled, numbers=numbers, delay=delay, pause=pause)
-        points.append(Point(f"{names} after {delay:.3f} s, {pause:.3f} s apart", attempt))
+        behaviour = _HANGS[number // _OWN_EACH % len(_HANGS)] if number % _OWN_EACH == 1 else None
+        when = f"while a job {behaviour}" if behaviour else f"after {delay:.3f} s"
+        attempt = partial(_check_signals, numbers=numbers, delay=delay, pause=pause, behaviour=behaviour)
+        points.append(Point(f"{names} {when}, {pause:.3f} s apart", attempt))
     return points
 
 
 PREFECT_SIGNALS = Sweep(
     name="prefect-signals",
-    title="SIGKILL, SIGTERM, SIGINT, SIGHUP or two in a row, at any time of a run on the temporary server",
-    holds="exit 143, 130, 129 in time, no process left, whole batches, the same command goes on",
-    points=_points,
+    title="SIGKILL, SIGTERM, SIGINT, SIGHUP or two of them, at any time of a run on the temporary server, "
+    "and while a job of one's own hangs",
+    holds="exit 143, 130 or 129 in time; no process left; batches whole; the same command resumes",
+    points=_make_points,
     short=8,
     long=200,
 )

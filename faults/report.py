@@ -1,11 +1,11 @@
-"""Results of sweeps, kept from run to run, and the table that they make in RELIABILITY.md."""
+"""Results of sweeps, kept from run to run, and their table in RELIABILITY.md."""
 
 import json
 import platform
 import re
 import sqlite3
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,15 +19,15 @@ _TABLE = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a sweep went.
+    """Result of a sweep.
 
     Args:
-        name: of the sweep.
-        points: how many were tried.
-        faults: at how many a promise was broken.
-        seed: what drew them.
+        name: name of the sweep.
+        points: number of points tried.
+        faults: number of points at which a promise was broken.
+        seed: seed that drew the points.
         seconds: wall time.
-        came: how many points came to what, such as an exit code.
+        outcomes: number of points by outcome, such as an exit code.
     """
 
     name: str
@@ -35,50 +35,58 @@ class Outcome:
     faults: int
     seed: int
     seconds: float
-    came: dict[str, int]
+    outcomes: dict[str, int]
 
 
-def keep(outcome: Outcome, cache: Path) -> None:
-    """Add an outcome to those that are kept, with where and when it came about."""
+def save_outcome(outcome: Outcome, cache: Path) -> None:
+    """Add an outcome to the saved ones, with its date and commit."""
     cache.mkdir(parents=True, exist_ok=True)
     file = cache / f"{outcome.name}.json"
-    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
-    known.append(asdict(outcome) | {"date": datetime.now(UTC).date().isoformat(), "commit": _commit()})
-    file.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    saved = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    saved.append(asdict(outcome) | {"date": datetime.now(UTC).date().isoformat(), "commit": _get_commit()})
+    file.write_text(json.dumps(saved, indent=1), encoding="utf-8")
 
 
-def write(sweeps: Iterable[Sweep], cache: Path) -> None:
-    """Write the table into RELIABILITY.md: of each sweep, the largest of its latest runs."""
+def write_table(sweeps: Sequence[Sweep], cache: Path) -> None:
+    """Write the table into RELIABILITY.md, with the largest run of each sweep."""
     page = _PAGE.read_text(encoding="utf-8")
-    _PAGE.write_text(_TABLE.sub(lambda _: "\n".join(_lines(sweeps, cache)) + "\n", page), encoding="utf-8")
+    _PAGE.write_text(
+        _TABLE.sub(lambda _: "\n".join(_make_lines(sweeps, cache)) + "\n", page), encoding="utf-8"
+    )
 
 
-def _lines(sweeps: Iterable[Sweep], cache: Path) -> Iterable[str]:
-    with_what = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
-    yield f"{with_what}, Prefect {version('prefect')}, {platform.system()}."
-    yield ""
-    yield "| sweep | what goes wrong | what must hold | in CI | tried | faults | outcomes | minutes | seed |"
-    yield "|---|---|---|--:|--:|--:|---|--:|--:|"
+def _make_lines(sweeps: Sequence[Sweep], cache: Path) -> Iterable[str]:
+    yield "| sweep | what must hold | what goes wrong |"
+    yield "|---|---|---|"
     for sweep in sweeps:
-        ci = f"{sweep.short:,}" if sweep.short else "none"
-        row = f"| `{sweep.name}` | {sweep.title} | {sweep.holds} | {ci} |"
-        if not (best := _best(cache / f"{sweep.name}.json")):
+        yield f"| `{sweep.name}` | {sweep.holds} | {sweep.title} |"
+    yield ""
+    versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    yield f"Measured with {versions}, Prefect {version('prefect')} on {platform.system()}:"
+    yield ""
+    yield "| sweep | points in CI | points tried | faults | outcomes | minutes | seed |"
+    yield "|---|--:|--:|--:|---|--:|--:|"
+    for sweep in sweeps:
+        in_ci = f"{sweep.short:,}" if sweep.short else "none"
+        row = f"| `{sweep.name}` | {in_ci} |"
+        if not (best := _find_largest(cache / f"{sweep.name}.json")):
             yield f"{row} not run | | | | |"
             continue
         best["minutes"] = f"{best['seconds'] / 60:.1f}"
-        best["came"] = ", ".join(f"{name}: {count:,}" for name, count in best["came"].items())
-        yield row + " {points:,} | {faults} | {came} | {minutes} | {seed} |".format_map(best)
+        outcomes = best.get("outcomes", best.get("came", {}))  # runs saved before December 2026 say "came"
+        best["outcomes"] = ", ".join(f"{name}: {count:,}" for name, count in outcomes.items())
+        yield row + " {points:,} | {faults} | {outcomes} | {minutes} | {seed} |".format_map(best)
 
 
-def _best(file: Path) -> dict | None:
-    """Return the largest run, of equals the latest."""
+def _find_largest(file: Path) -> dict | None:
+    """Return the largest run; of equal ones, the latest."""
     if not file.exists():
         return None
-    known = json.loads(file.read_text(encoding="utf-8"))
-    return max(enumerate(known), key=lambda each: (each[1]["points"], each[0]))[1]
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    return max(enumerate(saved), key=lambda each: (each[1]["points"], each[0]))[1]
 
 
-def _commit() -> str:
+def _get_commit() -> str:
     found = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""One process that does anything in any order for a long time: what it holds stays level."""
+"""Soak test: one process does random operations for a long time, and its resource usage must not grow."""
 
 import gc
 import os
@@ -13,22 +13,22 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from sweep import Point, Sweep, must
+from sweep import Point, Sweep, require
 
 from pipeline_orchestration import PipelineRunner, RunResult
 
-_EVERY = 20  # samples in the whole time
-_FIRST = 0.25  # of the time: caches and memory pools fill
-_GROWTH = 8 << 20  # bytes that memory may gain between the halves of what follows
-_LARGER = 1.5  # the database may be, whose batches are drawn by chance and are some 50 at any time
+_SAMPLES = 20  # in the whole time
+_WARM_UP = 0.25  # share of the time, in which caches and memory pools fill
+_MEMORY_GROWTH = 8 << 20  # bytes that memory may grow from the first half of the samples to the second
+_DATABASE_GROWTH = 1.5  # factor for the database, which has about 50 random batches at any time
 _FILES = 12
 _CONTENT = ["a", "größe", "\n", "\r\n", "\r", " ", "\u2028", "🎉", 2000 * "x"]
 _KINDS = ["run", "again", "refused", "memory", "finalize", "busy", "changed", "load"]
 
 
 @dataclass(slots=True)
-class _Held:
-    """What a process holds at a moment."""
+class _Usage:
+    """Resources that a process uses at one moment."""
 
     descriptors: int
     threads: int
@@ -36,17 +36,17 @@ class _Held:
     database: int
 
 
-def _held(database: int) -> _Held:
+def _measure_usage(database: int) -> _Usage:
     gc.collect()
     resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     page = os.sysconf("SC_PAGE_SIZE")
     descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
-    return _Held(descriptors, threading.active_count(), resident * page, database)
+    return _Usage(descriptors, threading.active_count(), resident * page, database)
 
 
 @dataclass(slots=True)
-class _Life:
-    """Runs in one folder, all in this process."""
+class _Workload:
+    """Random operations in one folder, all in this process."""
 
     folder: Path
     random: Random
@@ -54,66 +54,69 @@ class _Life:
     done: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_KINDS, 0))
 
     def runner(self, **settings: object) -> PipelineRunner:
-        given = {"output_dir": self.folder / "out", "db_path": self.folder / "p.db", **settings}
-        return PipelineRunner(engine="local", log_level="OFF", **given)  # type: ignore[arg-type]
+        chosen = {"output_dir": self.folder / "out", "db_path": self.folder / "p.db", **settings}
+        return PipelineRunner(engine="local", log_level="OFF", **chosen)  # type: ignore[arg-type]
 
-    def file(self) -> Path:
+    def choose_file(self) -> Path:
         return self.folder / f"{self.random.randrange(_FILES)}.txt"
 
-    def write(self, file: Path) -> None:
+    def rewrite(self, file: Path) -> None:
         lines = self.random.choices(_CONTENT, k=self.random.randrange(200))
         file.write_text("".join(lines), encoding="utf-8", newline="")
 
-    def act(self, kind: str) -> None:
-        """Do one thing, and see that it ends as such things end."""
+    def perform(self, kind: str) -> None:
+        """Do one operation and check its result."""
         self.done[kind] += 1
         action: Callable[[], None] = getattr(self, f"_{kind}")
         action()
 
     def _run(self) -> None:
-        _ended(self.runner().run(self.file()))
+        _check_code(self.runner().run(self.choose_file()))
 
     def _again(self) -> None:
-        """Load what is there already: the database does not grow by it."""
-        file = self.file()
-        _ended(self.runner().run(file))
-        before = self.database()
-        must(self.runner().run(file).duplicate, f"{file.name}: no duplicate")
-        must(self.database() == before, f"duplicates make {before} bytes {self.database()}")
-        _ended(self.runner(on_duplicate="error").run(file), "batch.duplicate")
+        """Load a file that is already loaded: the database must not grow."""
+        file = self.choose_file()
+        _check_code(self.runner().run(file))
+        before = self.measure_database()
+        require(self.runner().run(file).duplicate, f"{file.name}: not reported as a duplicate")
+        require(
+            self.measure_database() == before,
+            f"a duplicate made the database grow from {before} to {self.measure_database()} bytes",
+        )
+        _check_code(self.runner(on_duplicate="error").run(file), "batch.duplicate")
 
     def _refused(self) -> None:
         bad = self.folder / "bad.txt"
         bad.write_bytes(self.random.choice([b"a\n\xff", b"\0", 100_000 * b"a\n" + b"\xff"]))
-        _ended(self.runner().run(bad), "input.undecodable", "input.nul")
-        _ended(self.runner().run(self.folder / "missing"), "input.missing")
+        _check_code(self.runner().run(bad), "input.undecodable", "input.nul")
+        _check_code(self.runner().run(self.folder / "missing"), "input.missing")
 
     def _memory(self) -> None:
         data: list[object] = list(map(str, range(self.random.randrange(50))))
-        _ended(self.runner().run_from("B", data))
-        _ended(self.runner().run_from("B", [*data, 7]), "input.shape")
+        _check_code(self.runner().run_from("B", data))
+        _check_code(self.runner().run_from("B", [*data, 7]), "input.shape")
 
     def _finalize(self) -> None:
         number = self.random.choice([1, 2, 10**6, 0, "x"])
-        _ended(self.runner().run_from("C", number), "", "batch.not_found", "input.id", "input.missing")
+        _check_code(self.runner().run_from("C", number), "", "batch.not_found", "input.id", "input.missing")
 
     def _busy(self) -> None:
-        """Meet somebody who holds the write lock and does not let go."""
-        _ended(self.runner().run(self.folder / "0.txt"))
+        """Run while another connection holds the write lock."""
+        _check_code(self.runner().run(self.folder / "0.txt"))
         with closing(sqlite3.connect(self.folder / "p.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            _ended(self.runner(busy_timeout=0.01).run_single("C", 1), "database.busy")
+            _check_code(self.runner(busy_timeout=0.01).run_single("C", 1), "database.busy")
 
     def _changed(self) -> None:
-        """Run a file that has become another: as many batches, in each life, as there is time for."""
-        file = self.file()
+        """Run a file after changing it."""
+        file = self.choose_file()
         self.changed += 1
-        self.write(file)
-        _ended(self.runner().run(file))
+        self.rewrite(file)
+        _check_code(self.runner().run(file))
 
     def _load(self) -> None:
-        """Have a batch a second time, and take both away again, as whoever keeps the database may."""
-        _ended(self.runner(on_duplicate="load").run(self.file()))
+        """Load a file a second time, then delete all but the latest 50 batches, as an administrator may."""
+        _check_code(self.runner(on_duplicate="load").run(self.choose_file()))
         with closing(sqlite3.connect(self.folder / "p.db")) as database, database:
             database.execute(
                 "DELETE FROM processed_records WHERE batch_id IN"
@@ -124,64 +127,66 @@ class _Life:
                 " (SELECT id FROM processing_batches ORDER BY id DESC LIMIT 50)"
             )
 
-    def database(self) -> int:
+    def measure_database(self) -> int:
         path = self.folder / "p.db"
         return path.stat().st_size if path.exists() else 0
 
-    def outputs(self) -> list[str]:
+    def list_outputs(self) -> list[str]:
         return [path.name for path in (self.folder / "out").glob("*")]
 
 
-def _ended(result: RunResult, *codes: str) -> None:
-    """Make sure that a run ended with one of the codes; in success, where none or an empty one is given."""
+def _check_code(result: RunResult, *codes: str) -> None:
+    """Check that a run ended with one of the codes; no code or an empty one means success."""
     code = result.code or ""
-    must(code in (codes or ("",)), f"{code}: {result.error}")
+    require(code in (codes or ("",)), f"{code}: {result.error}")
 
 
-def _points(size: int | None, random: Random) -> Iterable[Point]:
+def _make_points(size: int | None, random: Random) -> Iterable[Point]:
     seconds = size or 60
     seed = random.randrange(2**32)
-    yield Point(f"{seconds} s of operations by seed {seed}", partial(_soak, seconds, seed), seconds)
+    yield Point(f"{seconds} s of operations by seed {seed}", partial(_run_soak, seconds, seed), seconds)
 
 
-def _soak(seconds: int, seed: int, folder: Path) -> None:
-    life = _Life(folder, random.Random(seed))
+def _run_soak(seconds: int, seed: int, folder: Path) -> None:
+    workload = _Workload(folder, random.Random(seed))
     for number in range(_FILES):
-        life.write(folder / f"{number}.txt")
+        workload.rewrite(folder / f"{number}.txt")
     start = time.monotonic()
-    samples: list[_Held] = []
+    samples: list[_Usage] = []
     while (passed := time.monotonic() - start) < seconds:
-        life.act(life.random.choice(_KINDS))
-        due = (passed / seconds - _FIRST) * _EVERY
+        workload.perform(workload.random.choice(_KINDS))
+        due = (passed / seconds - _WARM_UP) * _SAMPLES
         if due > len(samples):
-            samples.append(_held(life.database()))
-            _check_folder(life)
-    _check(samples)
-    must(all(life.done.values()), f"not all was done: {life.done}")
+            samples.append(_measure_usage(workload.measure_database()))
+            _check_folder(workload)
+    _check_samples(samples)
+    require(all(workload.done.values()), f"some operations were never done: {workload.done}")
 
 
-def _check_folder(life: _Life) -> None:
-    outputs = life.outputs()
-    must(len(outputs) <= _FILES, f"more outputs than inputs: {outputs}")
-    must(not any(name.endswith(".tmp") for name in outputs), f"temporary files stay: {outputs}")
+def _check_folder(workload: _Workload) -> None:
+    outputs = workload.list_outputs()
+    require(len(outputs) <= _FILES, f"more outputs than inputs: {outputs}")
+    require(not any(name.endswith(".tmp") for name in outputs), f"temporary files left behind: {outputs}")
 
 
-def _check(samples: list[_Held]) -> None:
-    must(len(samples) > 1, "there was no time for samples")
-    must(len({each.descriptors for each in samples}) == 1, f"descriptors: {samples}")
-    must(len({each.threads for each in samples}) == 1, f"threads: {samples}")
+def _check_samples(samples: list[_Usage]) -> None:
+    require(len(samples) > 1, "too little time for samples")
+    require(len({each.descriptors for each in samples}) == 1, f"the number of descriptors changed: {samples}")
+    require(len({each.threads for each in samples}) == 1, f"the number of threads changed: {samples}")
     half = len(samples) // 2
     before, after = (max(each.memory for each in part) for part in (samples[:half], samples[half:]))
-    must(after - before <= _GROWTH, f"memory grew from {before} to {after} bytes: {samples}")
+    require(after - before <= _MEMORY_GROWTH, f"memory grew from {before} to {after} bytes: {samples}")
     before, after = (max(each.database for each in part) for part in (samples[:half], samples[half:]))
-    must(after <= _LARGER * before, f"the database grew from {before} to {after} bytes: {samples}")
+    require(
+        after <= _DATABASE_GROWTH * before, f"the database grew from {before} to {after} bytes: {samples}"
+    )
 
 
 SOAK = Sweep(
     name="soak",
-    title="runs, refusals, duplicates, locks, data in memory, by chance, in one process; points are seconds",
-    holds="descriptors, threads, memory and the database stay level, which duplicates do not make grow",
-    points=_points,
+    title="random runs, refusals, duplicates, locks and data in memory in one process; points are seconds",
+    holds="descriptors, threads, memory and the database do not grow; duplicates add nothing to the database",
+    points=_make_points,
     short=0,
     long=3600,
     workers=1,

@@ -1,4 +1,4 @@
-"""What a sweep is: many points, at each of which something goes wrong, and what must hold all the same."""
+"""Sweeps: many points, each of which makes one thing go wrong and checks that the promises still hold."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -6,29 +6,33 @@ from pathlib import Path
 from random import Random
 
 
-class BrokenError(Exception):
+class BrokenPromiseError(Exception):
     """A promise does not hold."""
 
 
-def must(holds: object, said: object) -> None:
-    """Make sure of a promise.
+def require(holds: object, *details: object) -> None:
+    """Raise unless a promise holds.
+
+    Args:
+        holds: true if it does.
+        details: what was seen instead, for the error.
 
     Raises:
-        BrokenError: it does not hold; `said` is what was seen instead.
+        BrokenPromiseError: the promise does not hold.
     """
     if not holds:
-        raise BrokenError(said)
+        raise BrokenPromiseError(*details)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One thing that goes wrong.
+    """One thing that goes wrong in one run.
 
     Args:
-        label: what, where and when, as a person needs it to try the point again.
-        attempt: tries it in an empty folder of its own and returns what came of it, in a word, such as
-            the exit code; raises `BrokenError`, or anything, for a fault.
-        weight: how many tries it counts for.
+        label: what goes wrong, where and when, precise enough to try the point again.
+        attempt: tries the point in an empty folder and returns its outcome in a word, such as the exit code;
+            any exception is a fault.
+        weight: number of tries that it counts for.
     """
 
     label: str
@@ -36,8 +40,8 @@ class Point:
     weight: int = 1
 
 
-type Points = Callable[[int | None, Random], Iterable[Point]]
-"""Given how many (None: every one there is) and what draws them by chance, returns the points."""
+type PointFactory = Callable[[int | None, Random], Iterable[Point]]
+"""Makes points; arguments are their number (None: all there are) and the source of chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +49,20 @@ class Sweep:
     """Many points of one kind.
 
     Args:
-        name: one word, by which it is asked for.
-        title: what goes wrong, as a row of a table has it.
-        holds: what must hold.
+        name: one word, for the command line.
+        title: what goes wrong, as the table in RELIABILITY.md says it.
+        holds: the promise that must hold.
         points: makes the points, the same ones for the same seed.
-        short: how many are enough to check a change; 0 leaves the sweep out.
-        long: how many make a proof; None for every one there is.
-        workers: how many processes share the points; 1 where a point keeps the machine busy.
+        short: number of points that checks a change; 0 leaves the sweep out.
+        long: number of points for a long run; None for all there are.
+        workers: number of processes that share the points; 1 if a single point keeps the machine busy, more
+            than 2 if the points only wait.
     """
 
     name: str
     title: str
     holds: str
-    points: Points
+    points: PointFactory
     short: int
     long: int | None = None
     workers: int = 2

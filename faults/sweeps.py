@@ -1,21 +1,21 @@
 """All sweeps, in the order in which they run."""
 
-from calls import CALL_ERRORS, KILLS, LARGE_KILLS
-from canary import CANARY
-from fuzz.running import FUZZ
-from judge import JUDGE
-from laws import LAWS, MODEL
-from limits import LIMITS
-from many import DIFFERENT, RACES, SAME
-from order import ORDER
+from checker_selftest import JUDGE
+from command_syscall_faults import COMMAND_ERRORS, COMMAND_KILLS
+from fsync_order import ORDER
+from fuzz.fuzz_sweep import FUZZ
+from lock_waits import WAITS
+from many_processes import DIFFERENT, RACES, SAME
+from network_isolation import QUIET
+from prefect_api_faults import PREFECT
 from prefect_signals import PREFECT_SIGNALS
-from prefect_trouble import PREFECT
-from quiet import QUIET
-from signals import SIGNALS
+from property_tests import LAWS, MODEL
+from random_signals import SIGNALS
+from resource_limits import LIMITS
+from secrets_sweep import CANARY
 from soak import SOAK
 from sweep import Sweep
-from waits import WAITS
-from whole_command import COMMAND_ERRORS, COMMAND_KILLS
+from syscall_faults import CALL_ERRORS, KILLS, LARGE_KILLS
 
 SWEEPS: tuple[Sweep, ...] = (
     JUDGE,

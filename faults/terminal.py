@@ -1,24 +1,23 @@
-"""The command in a pseudo-terminal or with pipes, and what it wrote, as bytes."""
+"""Run a command in a pseudo-terminal or with a pipe, and capture its output as bytes."""
 
 import os
 import pty
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from select import select
 
-_PATIENCE = 120.0  # seconds
+_TIMEOUT = 300.0  # seconds; under strace, a run on Prefect takes half a minute, and more on a busy machine
 
 
-def written(
+def run_and_capture(
     command: Sequence[str | bytes], folder: Path, environment: Mapping[str, str], *, terminal: bool
 ) -> tuple[int, bytes]:
-    """Run a command to its end, and return its exit code and all that it wrote.
+    """Run a command, and return its exit code and all of its output.
 
     Raises:
-        TimeoutError: it hangs; it is killed then.
+        TimeoutError: the command hangs; it has been killed.
     """
     if terminal:
         ours, theirs = pty.openpty()
@@ -43,14 +42,14 @@ def written(
 
 
 def _read(descriptor: int) -> bytes:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     text = b""
-    # A terminal whose other side is closed fails to be read.
-    with suppress(OSError):
-        while True:
-            if not select([descriptor], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise TimeoutError(f"hung for {_PATIENCE:g} s after writing {text[-2000:]!r}")
-            if not (more := os.read(descriptor, 65536)):
-                break
-            text += more
-    return text
+    while select([descriptor], [], [], max(0, deadline - time.monotonic()))[0]:
+        try:
+            more = os.read(descriptor, 65536)
+        except OSError:  # reading a terminal fails once its other side is closed
+            return text
+        if not more:
+            return text
+        text += more
+    raise TimeoutError(f"hung for {_TIMEOUT:g} s after writing {text[-2000:]!r}")

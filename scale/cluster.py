@@ -1,4 +1,4 @@
-"""What a run on several hosts takes, for a block: a database, Prefect's server, Dask's scheduler, workers."""
+"""Programs for a run on several hosts: database, Prefect server, Dask scheduler and workers."""
 
 import json
 import os
@@ -8,23 +8,24 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
 from database import Database
-from hosts import Host, connect
+from hosts import Host, set_connected
 
 _API, _SCHEDULER = 4200, 8786
 _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-_START = 120.0  # seconds: the first start of Prefect's server runs all of its migrations
+_START = 120.0  # seconds: the first start of Prefect's server runs all migrations
 _STOP = 5.0
-_TTL = "15s"  # of a worker that says nothing; as it comes, 5 minutes
-_PROBE = """
+_WORKER_TTL = "15s"  # after which a silent worker counts as lost; Dask's default is 5 minutes
+_PROBE_SCRIPT = """
 import socket, sys
 socket.create_connection((sys.argv[1], int(sys.argv[2])), 1)
 """
-_ASKED = """
+_QUERY_SCRIPT = """
 import json, os, sys, psycopg
 with psycopg.connect(os.environ["PIPELINE_DB_URL"]) as connection:
     found = [connection.execute(each) for each in sys.argv[1:]]
@@ -33,12 +34,12 @@ with psycopg.connect(os.environ["PIPELINE_DB_URL"]) as connection:
 
 
 class Cluster:
-    """Programs on hosts, the first of which has the servers, the scheduler and the commands.
+    """Programs on hosts: the first host has the servers, the scheduler and the commands.
 
     Args:
-        hosts: of which each but the first gets workers.
-        database: on the first.
-        folder: for what they write.
+        hosts: the hosts; each except the first can get a worker.
+        database: database server on the first host.
+        folder: folder for their output.
     """
 
     def __init__(self, hosts: list[Host], database: Database, folder: Path) -> None:
@@ -66,7 +67,7 @@ class Cluster:
                 *("--host", hub.address, "--port", str(_SCHEDULER)),
             )
             for port in (self.database.port, _API, _SCHEDULER):
-                _wait(lambda port=port: self._answers(port))
+                _wait_until(partial(self._answers, port))
             self._stack = stack.pop_all()
         return self
 
@@ -80,9 +81,9 @@ class Cluster:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What the environment of every program holds."""
+        """Environment variables of every program."""
         return {
-            # Nothing of a person's own.
+            # None of the user's own settings.
             **{
                 name: value
                 for name, value in os.environ.items()
@@ -93,17 +94,17 @@ class Cluster:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_LOGGING_LEVEL": "WARNING",
             "DO_NOT_TRACK": "1",
-            "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": _TTL,
+            "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": _WORKER_TTL,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
 
     def add_worker(self, number: int) -> None:
         """Start a Dask worker of one thread on a host, and wait until the scheduler knows it.
 
-        Of the cores of this machine it has one, as if no more were in that host, and the next worker another.
+        It is bound to one core of this machine, as if its host had no other; the next worker gets another.
         """
         host = self.hosts[number]
-        connect(self.hosts[0], number, up=True)
+        set_connected(self.hosts[0], number, up=True)
         self._workers[number] = self._start(
             f"worker-{number}",
             host,
@@ -113,12 +114,12 @@ class Cluster:
             variables=self.database.variables,
             cores=_CORES[(number - 1) % len(_CORES) :][:1] if _CORES else [],
         )
-        _wait(lambda: len(self._workers) <= self._known())
+        _wait_until(lambda: len(self._workers) <= self._count_workers())
 
-    def kill_worker(self, number: int, *, told: bool = True) -> None:
-        """Kill all processes of a worker; others are told by its kernel, or, as without power, are not."""
-        if not told:
-            connect(self.hosts[0], number, up=False)
+    def kill_worker(self, number: int, *, notified: bool = True) -> None:
+        """Kill a worker's processes; unless `notified`, disconnect its host first, as in a power failure."""
+        if not notified:
+            set_connected(self.hosts[0], number, up=False)
         process = self._workers.pop(number)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -135,9 +136,9 @@ class Cluster:
             stderr=subprocess.PIPE,
         )
 
-    def asked(self, *statements: str) -> list[list[list[object]]]:
-        """Return the rows of statements, each asked of the database as the command would."""
-        code = [sys.executable, "-c", _ASKED, *statements]
+    def query(self, *statements: str) -> list[list[list[object]]]:
+        """Run statements on the database, connected as the command is, and return their rows."""
+        code = [sys.executable, "-c", _QUERY_SCRIPT, *statements]
         env = {**self.variables, **self.database.variables}
         done = subprocess.run(self.hosts[0].command(*code), check=True, env=env, stdout=subprocess.PIPE)
         rows: list[list[list[object]]] = json.loads(done.stdout)
@@ -152,42 +153,42 @@ class Cluster:
         variables: Mapping[str, str] = MappingProxyType({}),
         cores: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
-        said = self._stack.enter_context((self.folder / f"{name}.log").open("ab"))
+        log = self._stack.enter_context((self.folder / f"{name}.log").open("ab"))
         process = subprocess.Popen(
             host.command(*words),
             env={**self.variables, **variables},
             cwd=self.folder,
-            stdout=said,
-            stderr=said,
+            stdout=log,
+            stderr=log,
             start_new_session=True,
         )
-        self._stack.callback(_end, process, end)
+        self._stack.callback(_end_program, process, end)
         if cores:
-            os.sched_setaffinity(process.pid, cores)  # and so all that it is going to start
+            os.sched_setaffinity(process.pid, cores)  # inherited by all processes that it starts
         return process
 
     def _answers(self, port: int) -> bool:
-        # Asked from within its namespace.
-        words = self.hosts[0].command(sys.executable, "-c", _PROBE, self.hosts[0].address, str(port))
+        # Connect from within its namespace.
+        words = self.hosts[0].command(sys.executable, "-c", _PROBE_SCRIPT, self.hosts[0].address, str(port))
         return not subprocess.run(words, check=False, capture_output=True).returncode
 
-    def _known(self) -> int:
+    def _count_workers(self) -> int:
         code = "import sys; from distributed import Client; print(len(Client(sys.argv[1]).nthreads()))"
         words = self.hosts[0].command(sys.executable, "-c", code, self.scheduler)
         done = subprocess.run(words, check=False, capture_output=True, text=True)
         return int(done.stdout or 0)
 
 
-def _wait(condition: Callable[[], bool]) -> None:
+def _wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _START
     while not condition():
         if time.monotonic() > deadline:
-            raise SystemExit("the cluster did not start; its logs tell why")
+            raise SystemExit("the cluster did not start; see its logs")
         time.sleep(0.2)
 
 
-def _end(process: subprocess.Popen[bytes], number: int) -> None:
-    """End a program by a signal, or else by force, and all that it has started."""
+def _end_program(process: subprocess.Popen[bytes], number: int) -> None:
+    """Stop a program and its children by a signal, then kill what is left."""
     for sent in (number, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, sent)

@@ -1,4 +1,4 @@
-"""Several hosts on one machine: network namespaces, where root may make them, each with an address."""
+"""Several hosts on one machine: network namespaces with an address each, if root may create them."""
 
 import os
 import shutil
@@ -7,43 +7,43 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-_NETWORK = "10.217.99"  # within the namespaces only; nothing of it is seen outside
+_NETWORK = "10.217.99"  # within the namespaces only, invisible outside
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A place where programs run.
+    """A host that programs run on.
 
     Args:
-        name: of the namespace; none where all are on loopback.
-        address: that it listens on.
+        name: name of the namespace; None on loopback.
+        address: address that its programs listen on.
     """
 
     name: str | None
     address: str
 
     def command(self, *words: str) -> list[str]:
-        """Return what runs a program there."""
+        """Return the command line that runs a program on the host."""
         return ["ip", "netns", "exec", self.name, *words] if self.name else list(words)
 
 
 @contextmanager
-def hosts(count: int) -> Iterator[list[Host]]:
-    """Make so many hosts that reach each other, and remove them at the end; loopback where that cannot be."""
+def create_hosts(count: int) -> Iterator[list[Host]]:
+    """Create connected hosts for the block; without the rights for namespaces, all are on loopback."""
     with ExitStack() as stack:
         try:
-            yield _made(count, stack)
+            yield _create_namespaces(count, stack)
         except PermissionError:
             yield [Host(None, "127.0.0.1") for _ in range(count)]
 
 
-def connect(hub: Host, number: int, *, up: bool) -> None:
-    """Put a host, by its place in the list, on the network of the first one, or take it off."""
+def set_connected(hub: Host, number: int, *, up: bool) -> None:
+    """Connect a host, by its index in the list, to the network of the first one, or disconnect it."""
     if hub.name:
-        _ip(hub.name, f"link set to{number + 1} {'up' if up else 'down'}")
+        _run_ip(hub.name, f"link set to{number + 1} {'up' if up else 'down'}")
 
 
-def _made(count: int, stack: ExitStack) -> list[Host]:
+def _create_namespaces(count: int, stack: ExitStack) -> list[Host]:
     if os.geteuid() != 0 or not shutil.which("ip"):
         raise PermissionError
     names = [f"scale-{os.getpid()}-{number}" for number in range(count)]
@@ -52,18 +52,18 @@ def _made(count: int, stack: ExitStack) -> list[Host]:
         if subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
             raise PermissionError
         stack.callback(subprocess.run, ["ip", "netns", "del", name], check=False)
-        _ip(name, "link set lo up")
-    # The bridge is in the first one: with the namespaces, all of it is gone.
-    _ip(hub, "link add bridge type bridge")
-    _ip(hub, f"addr add {_NETWORK}.1/24 dev bridge")
-    _ip(hub, "link set bridge up")
+        _run_ip(name, "link set lo up")
+    # The bridge is in the first namespace, so it is removed together with the namespaces.
+    _run_ip(hub, "link add bridge type bridge")
+    _run_ip(hub, f"addr add {_NETWORK}.1/24 dev bridge")
+    _run_ip(hub, "link set bridge up")
     for number, name in enumerate(names[1:], 2):
-        _ip(hub, f"link add to{number} type veth peer name eth0 netns {name}")
-        _ip(hub, f"link set to{number} master bridge up")
-        _ip(name, f"addr add {_NETWORK}.{number}/24 dev eth0")
-        _ip(name, "link set eth0 up")
+        _run_ip(hub, f"link add to{number} type veth peer name eth0 netns {name}")
+        _run_ip(hub, f"link set to{number} master bridge up")
+        _run_ip(name, f"addr add {_NETWORK}.{number}/24 dev eth0")
+        _run_ip(name, "link set eth0 up")
     return [Host(name, f"{_NETWORK}.{number}") for number, name in enumerate(names, 1)]
 
 
-def _ip(name: str, words: str) -> None:
+def _run_ip(name: str, words: str) -> None:
     subprocess.run(["ip", "-n", name, *words.split()], check=True)

@@ -1,4 +1,4 @@
-"""Run the pipeline on several hosts, kill one of them, and see that nothing is lost: `nox -s scale`.
+"""Run the pipeline on several hosts, kill one of them, and check that nothing is lost: `nox -s scale`.
 
 run.py [--files N] [--losses N] [--megabytes N] [--pairs N] [--folder PATH]
 """
@@ -12,37 +12,44 @@ import tempfile
 from pathlib import Path
 
 from cluster import Cluster
-from database import new_database
-from hosts import hosts
-from losing import lost_and_whole
-from speeding import speed_up
+from database import create_database
+from host_failure import check_host_failures
+from hosts import create_hosts
+from speedup import check_speedup
 
-_MEMORY = Path("/dev/shm")  # noqa: S108  # in a folder of its own; no disk has a say in how fast job A is
-_ROOM = 4  # times the input, for what job A makes of it, for the database and for others
+_MEMORY = Path("/dev/shm")  # noqa: S108  # in a folder of its own; the speed of job A does not depend on a disk
+_SPACE_FACTOR = 4  # times the input: for the output of job A, the database and the rest
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s scale --", description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--files", type=int, default=1000, help="small ones that are loaded while a host dies"
+        "--files", type=int, default=1000, help="number of small files to load while a host fails"
     )
-    parser.add_argument("--losses", type=int, default=3, help="how often that is done; 0: not at all")
-    parser.add_argument("--megabytes", type=int, default=2000, help="that job A splits with one host and two")
-    parser.add_argument("--pairs", type=int, default=2, help="how often that is measured; 0: not at all")
-    parser.add_argument("--folder", type=Path, help="for all of it; in memory, if there is room")
+    parser.add_argument("--losses", type=int, default=3, help="number of host failures; 0 for none")
+    parser.add_argument(
+        "--megabytes",
+        type=int,
+        default=2000,
+        help="size of the input that job A splits with one host and with two",
+    )
+    parser.add_argument("--pairs", type=int, default=2, help="number of such measurements; 0 for none")
+    parser.add_argument(
+        "--folder", type=Path, help="folder for all files; by default in memory, if there is space"
+    )
     return parser.parse_args()
 
 
 def main() -> int:
-    """Run all of it; return 1 if anything is lost, or if two hosts are not enough faster than one."""
-    given = _arguments()
+    """Run everything; return 1 if records are lost, or if two hosts are not fast enough."""
+    arguments = _parse_arguments()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
-    above = given.folder or _in_memory(given.megabytes * 1_000_000 * _ROOM)
+    above = arguments.folder or _find_memory_folder(arguments.megabytes * 1_000_000 * _SPACE_FACTOR)
     with tempfile.TemporaryDirectory(prefix="scale-", dir=above, ignore_cleanup_errors=True) as place:
         folder = Path(place)
-        with hosts(3) as made:
-            database = new_database(made[0], folder / "postgres")
+        with create_hosts(3) as made:
+            database = create_database(made[0], folder / "postgres")
             with Cluster(made, database, folder) as cluster:
                 kind = "network namespaces" if made[0].name else "loopback"
                 at = f"{kind}, {os.cpu_count()} cores, all files in {folder.parent}"
@@ -50,12 +57,12 @@ def main() -> int:
                 print(
                     "  the first has PostgreSQL, Prefect's server and Dask's scheduler; each other, a worker"
                 )
-                fast = speed_up(cluster, given.megabytes, given.pairs)
-                whole = lost_and_whole(cluster, given.files, given.losses)
+                fast = check_speedup(cluster, arguments.megabytes, arguments.pairs)
+                whole = check_host_failures(cluster, arguments.files, arguments.losses)
     return 0 if whole and fast else 1
 
 
-def _in_memory(room: int) -> Path | None:
+def _find_memory_folder(room: int) -> Path | None:
     return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > room else None
 
 

@@ -1,8 +1,9 @@
-"""The documents, taken at their word: a reader's commands and programs, run in the order in which they stand.
+"""Tests that run the commands and programs of the documents, in the order of each document.
 
-Each document is read by a new reader, with a fresh copy of the checkout and an empty virtual environment.
-A block that is not to be run says why on the line before it: `<!-- not run: it needs a server -->`.
-A `text` block right after another is what that one prints; `…` in it stands for anything on its line.
+Each document has a fresh copy of the checkout and an empty virtual environment.
+A block that must not run gives its reason on the line before it: `<!-- not run: it needs a server -->`.
+A `text` block right after another block is its expected output; `…` in it matches anything on its line.
+A `python` block after the line "Save as `name.py`:" is not run but saved in the current folder.
 """
 
 import os
@@ -20,25 +21,28 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
-    file for pattern in ("*.md", "examples/*.md", "packages/*/*.md") for file in sorted(ROOT.glob(pattern))
+    file
+    for pattern in ("*.md", "docs/*.md", "examples/*.md", "packages/*/*.md")
+    for file in sorted(ROOT.glob(pattern))
 ]
 BLOCK = re.compile(
-    r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n|Save as `(?P<file>[\w.]+)`:\n\n)?"
+    r"```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Something to run, with what it prints where the document says it."""
+    """A block to run, with its expected output if the document shows it."""
 
     command: str
     reason: str | None
     expected: str | None
 
 
-def blocks_of(document: Path) -> list[tuple[int, Block]]:
-    """Return a document's blocks to run, each with the number of its first line."""
+def parse_blocks(document: Path) -> list[tuple[int, Block]]:
+    """Return the blocks to run of a document, each with the number of its first line."""
     text = document.read_text(encoding="utf-8")
     found = list(BLOCK.finditer(text))
     blocks = []
@@ -46,6 +50,8 @@ def blocks_of(document: Path) -> list[tuple[int, Block]]:
         match block["language"]:
             case "bash":
                 command = block["text"]
+            case "python" if block["file"]:
+                command = f"cat > {block['file']} <<'END OF FILE'\n{block['text']}END OF FILE\n"
             case "python":
                 command = f"python -c {shlex.quote(block['text'])}"
             case _:
@@ -57,21 +63,21 @@ def blocks_of(document: Path) -> list[tuple[int, Block]]:
     return blocks
 
 
-def cases():
-    """Make a case of each block, named by its place."""
+def make_cases():
+    """Yield a test case for each block, named by document and line."""
     for document in DOCUMENTS:
         name = document.relative_to(ROOT).as_posix()
-        for line, block in blocks_of(document):
+        for line, block in parse_blocks(document):
             yield pytest.param(name, block, id=f"{name}:{line}")
 
 
 class Reader:
-    """A shell in a copy of the checkout; like a person's, it remembers its folder and its variables."""
+    """A shell in a copy of the checkout that keeps its current folder and variables between commands."""
 
     def __init__(self, home: Path) -> None:
         self.checkout = home / "prefect-pipeline"
-        self.memory = home / "memory"
-        self.memory.touch()
+        self.state = home / "state"
+        self.state.touch()
         listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split(
             "\0"
@@ -81,26 +87,27 @@ class Reader:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, copy)
         subprocess.run([sys.executable, "-m", "virtualenv", "--quiet", home / "venv"], check=True)
-        ours = re.compile("COVERAGE|NOX|PIPELINE|PREFECT|PYTEST|PYTHON|UV_PYTHON|UV_PROJECT|VIRTUAL_ENV")
-        # Not the tools of this session: what a reader needs, the document has them install.
+        own = re.compile("COVERAGE|NOX|PIPELINE|PREFECT|PYTEST|PYTHON|UV_PYTHON|UV_PROJECT|VIRTUAL_ENV")
+        # Without the tools of this session: a document has to install what it needs.
         path = [
             folder
             for folder in os.environ["PATH"].split(os.pathsep)
             if Path(folder) != Path(sys.prefix, "bin")
         ]
-        self.environment = {name: value for name, value in os.environ.items() if not ours.match(name)} | {
+        self.environment = {name: value for name, value in os.environ.items() if not own.match(name)} | {
             "COLUMNS": "80",
             "HATCH_DATA_DIR": str(home / "hatch"),
             "PATH": os.pathsep.join([str(home / "venv/bin"), *path]),
-            "PIP_QUIET": "1",  # its progress stands in no document
+            "PIP_COMPILE": "0",  # Python compiles the few modules that a document uses when it imports them
+            "PIP_QUIET": "1",  # no document shows its progress
             "PREFECT_HOME": str(home / "prefect"),
             "VIRTUAL_ENV": str(home / "venv"),
         }
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command where the one before it ended."""
-        memory = shlex.quote(str(self.memory))
-        script = f"source {memory}; cd \"$PWD\"; trap 'export -p >{memory}' EXIT\n{command}"
+        """Run a command in the folder and with the variables that the last one left."""
+        state = shlex.quote(str(self.state))
+        script = f"source {state}; cd \"$PWD\"; trap 'export -p >{state}' EXIT\n{command}"
         return subprocess.run(
             ["bash", "-eu", "-c", script],
             cwd=self.checkout,
@@ -113,13 +120,13 @@ class Reader:
 
 
 @pytest.fixture(scope="session")
-def reader_of(tmp_path_factory):
-    """Hand out the reader of a document, by its name."""
+def get_reader(tmp_path_factory):
+    """Return a function that returns the reader of a document by name."""
     return cache(lambda document: Reader(tmp_path_factory.mktemp(re.sub(r"\W", "_", document))))
 
 
-def filled(expected: str, printed: str) -> str:
-    """Return the expected text, with what is printed in the place of each `…` that it fits."""
+def fill_ellipses(expected: str, printed: str) -> str:
+    """Return the expected text with each line that has a `…` replaced by the printed line that it matches."""
     lines = expected.splitlines()
     for number, (line, actual) in enumerate(zip(lines, printed.splitlines(), strict=False)):
         if re.fullmatch(".*".join(map(re.escape, line.split("…"))), actual):
@@ -128,18 +135,18 @@ def filled(expected: str, printed: str) -> str:
 
 
 @pytest.mark.timeout(900)  # a reader may have to install Prefect with pip
-@pytest.mark.parametrize(("document", "block"), list(cases()))
-def test_block(reader_of, document, block):
-    """A block runs as printed, and prints what the document says."""
+@pytest.mark.parametrize(("document", "block"), list(make_cases()))
+def test_block(get_reader, document, block):
+    """A block runs as it is, and prints what the document shows."""
     if block.reason:
         pytest.skip(block.reason)
 
-    done = reader_of(document).run(block.command)
+    done = get_reader(document).run(block.command)
 
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     if block.expected is not None:
-        # Where the last line ends, no reader sees.
-        assert filled(block.expected, done.stdout).rstrip() == done.stdout.rstrip(), done.stderr
+        # A reader does not see whether the last line has an end.
+        assert fill_ellipses(block.expected, done.stdout).rstrip() == done.stdout.rstrip(), done.stderr
 
 
 @pytest.mark.parametrize(
@@ -152,6 +159,6 @@ def test_block(reader_of, document, block):
         ("a.c\n", "abc\n", False),
     ],
 )
-def test_an_ellipsis_stands_for_one_line(expected, printed, same):
-    """Anything else in an expected text is meant literally."""
-    assert same == (filled(expected, printed) == printed)
+def test_an_ellipsis_matches_within_one_line(expected, printed, same):
+    """All other characters of an expected text match literally."""
+    assert same == (fill_ellipses(expected, printed) == printed)

@@ -1,4 +1,4 @@
-"""What these tests share: the command as a person has it, in a folder of its own, and a Prefect server."""
+"""Fixtures: the command as a user has it, each test in an empty folder, and a Prefect server."""
 
 import json
 import logging
@@ -16,29 +16,33 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from pipeline_cli import streams
 from pipeline_cli.main import main
-from pipeline_jobs import compression, handwritten, reading, strict_json
+from pipeline_jobs.documents import handwritten, reader, strict_json
+from pipeline_jobs.storage import content
 from pipeline_orchestration import testing
 
 isolated_settings = testing.isolated_settings
 prefect_server = testing.prefect_server
 
 SCRIPTS = sysconfig.get_path("scripts")
-MEMORY = Path("/dev/shm")  # faster, where there is one
+MEMORY = Path("/dev/shm")  # a file system in memory is faster, where there is one
 
-# The laws share the examples of a profile between them; those of the short one are the same each time.
+# The laws share the examples of a profile between them; the short profile tries the same ones each time.
 _LAWS = {"deadline": None, "print_blob": True, "suppress_health_check": list(HealthCheck)}
 settings.register_profile("laws", max_examples=2000, derandomize=True, database=None, **_LAWS)
 settings.register_profile("long", max_examples=int(os.environ.get("LAW_EXAMPLES", "200000")), **_LAWS)
 
-# What the laws are compared with is that of the fuzzing, in a folder of scripts.
+# The laws use the model of the fuzzing, which is in this folder of scripts.
 sys.path.append(str(Path(__file__).parents[1] / "faults"))
-sys.path.append(str(Path(__file__).parent))  # for the servers that some of them start
+sys.path.append(str(Path(__file__).parent))  # for the modules that start servers
+
+from ways import WAYS  # noqa: E402  # in the folder that was added above
 
 
 @pytest.fixture
 def folder(isolated_settings, monkeypatch):
-    """The current folder, empty, with no setting of the person's own."""
+    """The current folder: empty, and without any setting of the user."""
     monkeypatch.setenv("PATH", f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("COLUMNS", "80")
     return isolated_settings
@@ -46,7 +50,7 @@ def folder(isolated_settings, monkeypatch):
 
 @pytest.fixture
 def pipeline(folder):
-    """Runs the command as a process of its own, and returns what it printed and its exit code."""
+    """A function that runs the command as a process, and returns its output and exit code."""
 
     def run(*words):
         return subprocess.run(["pipeline", *words], capture_output=True, text=True, check=False)
@@ -56,15 +60,25 @@ def pipeline(folder):
 
 @pytest.fixture(params=["local", "prefect"])
 def engine(request, folder, monkeypatch):
-    """Each engine in turn; for Prefect, the environment names a real server."""
+    """Each engine in turn; for Prefect, the environment variable names a real server."""
     if request.param == "prefect":
         monkeypatch.setenv("PREFECT_API_URL", request.getfixturevalue("prefect_server"))
     return request.param
 
 
+@pytest.fixture(params=WAYS)
+def way(request, folder):
+    """Each way to run several inputs, one after the other; its name."""
+    if "dask" in request.param:
+        pytest.importorskip("prefect_dask")
+    if "prefect" in request.param:
+        request.getfixturevalue("prefect_server")
+    return request.param
+
+
 @pytest.fixture
-def document(folder, monkeypatch, capsys):
-    """Runs the command in this process, quick enough for tables; returns its exit code and its document."""
+def run_json(folder, monkeypatch, capsys):
+    """A function that runs the command in this process, which is quick; it returns code and document."""
 
     def run(*words):
         numbers = (signal.SIGHUP, signal.SIGTERM)
@@ -73,7 +87,9 @@ def document(folder, monkeypatch, capsys):
             patch.setattr(sys, "argv", ["pipeline", *words])
             patch.setattr(sys, "excepthook", sys.excepthook)
             patch.setattr(sys, "unraisablehook", sys.unraisablehook)
+            patch.setattr(sys, "stdout", sys.stdout)
             patch.setattr(logging.root.manager, "disable", logging.NOTSET)
+            patch.setattr(streams, "_state", streams._State())
             main()
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)
@@ -83,44 +99,43 @@ def document(folder, monkeypatch, capsys):
 
 
 @pytest.fixture
-def everything(folder):
-    """Takes stock of the folder: the mode of everything in it, and the bytes of what is a file."""
+def snapshot(folder):
+    """A function that returns the mode of everything in the folder, and the bytes of each file."""
 
-    def stock():
+    def take():
         found = {path: path.lstat().st_mode for path in folder.rglob("*")}
         return {
             path: (mode, path.read_bytes() if stat.S_ISREG(mode) else None) for path, mode in found.items()
         }
 
-    return stock
+    return take
 
 
 @pytest.fixture(scope="session")
-def place():
-    """Lends a new folder for the block."""
+def temporary_folder():
+    """A context manager that makes a folder and removes it afterwards."""
 
     @contextmanager
-    def lent():
+    def make():
         folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)).resolve()
         try:
             yield folder
         finally:
             shutil.rmtree(folder)
 
-    return lent
+    return make
 
 
 @pytest.fixture(scope="session")
-def pieces_of():
-    """Files are read in blocks of so many bytes, records come in chunks of so many: every border occurs."""
+def small_blocks():
+    """Sets the size of blocks in bytes and of chunks in records, so that every border occurs."""
 
     @contextmanager
-    def small(block, chunk=handwritten.CHUNK):
+    def patch_sizes(block, chunk=handwritten.CHUNK):
         with pytest.MonkeyPatch.context() as patch:
-            for module in (compression, reading, strict_json):
+            for module in (content, reader, strict_json):
                 patch.setattr(module, "BLOCK", block)
-            for module in (handwritten, reading):
-                patch.setattr(module, "CHUNK", chunk)
+            patch.setattr(handwritten, "CHUNK", chunk)
             yield
 
-    return small
+    return patch_sizes

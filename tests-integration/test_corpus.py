@@ -1,27 +1,27 @@
-"""The inputs that fuzzing has found worth keeping hold no fault."""
+"""The corpus of the fuzzing: inputs worth trying again."""
 
 import pytest
-from fuzz.running import files, replay
+from fuzz.fuzz_sweep import list_corpus, replay_input
 from fuzz.targets import TARGETS
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_kept_input_of_a_target_goes_well(tmp_path, name):
-    kept = [file for file in files() if file.parent.name == name]
+def test_every_input_of_the_corpus_passes(tmp_path, name):
+    inputs = [file for file in list_corpus() if file.parent.name == name]
 
-    assert len(kept) > 5
-    for file in kept:
-        replay(file, tmp_path)
+    assert len(inputs) > 5
+    for file in inputs:
+        replay_input(file, tmp_path)
         assert [] == list(tmp_path.iterdir())
 
 
-def test_there_is_a_target_for_every_kept_input():
-    assert set(TARGETS) == {file.parent.name for file in files()}
+def test_every_folder_of_the_corpus_has_a_target():
+    assert set(TARGETS) == {file.parent.name for file in list_corpus()}
 
 
-def test_a_broken_promise_is_seen(monkeypatch):
-    """Else nothing would be found, whatever is kept."""
-    monkeypatch.setattr("fuzz.targets.lines_of", lambda _text: ([], 0))
+def test_a_fault_is_noticed(monkeypatch):
+    """If not, the corpus would prove nothing."""
+    monkeypatch.setattr("fuzz.targets.split_lines", lambda _text: ([], 0))
 
     with pytest.raises(Exception, match="utf-8"):
         TARGETS["splitter"](b"\0\0a")

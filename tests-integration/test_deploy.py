@@ -1,4 +1,4 @@
-"""A pipeline on a Prefect server: what a worker or `pipeline serve` runs comes to what the command does."""
+"""Deployments on a Prefect server: a worker and `pipeline serve` have the results of the command."""
 
 import json
 import os
@@ -12,50 +12,50 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PATIENCE = 120  # seconds; a run's process imports Prefect twice over on a machine that is busy
+TIMEOUT = 120  # seconds; the processes of a run import Prefect twice, which takes long on a busy machine
 
 
 @pytest.fixture
 def server(folder, prefect_server, monkeypatch):
-    """The server, configured; two inputs, of which one is not there, and a pipeline of one's own."""
+    """Configure the server; write one of two inputs and a pipeline module."""
     monkeypatch.setenv("PREFECT_API_URL", prefect_server)
     (folder / "sample.txt").write_text("so\n\nit is so\n", encoding="utf-8")
     (folder / "mine.py").write_bytes((EXAMPLES / "word_count.py").read_bytes())
-    # What came with the data is in nobody's way.
+    # A file of this name beside the data is not imported.
     (folder / "data.py").write_text("raise SystemExit(99)", encoding="utf-8")
     return prefect_server
 
 
-def prefect(*words):
+def run_prefect(*words):
     return subprocess.run(["prefect", *words], capture_output=True, text=True, check=False)
 
 
-def started(name, **parameters):
-    """Have a run of a deployment started, as the UI has it, and return its id."""
-    with api() as client:
+def start_run(name, **parameters):
+    """Start a run of a deployment through the API, as the UI does, and return its id."""
+    with connect() as client:
         deployment = client.read_deployment_by_name(f"run_pipeline/{name}")
         return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
 
 
-def started_from_a_shell(name):
-    """The same by Prefect's command, which `pipeline deploy` prints."""
-    done = prefect("deployment", "run", f"run_pipeline/{name}")
+def start_run_from_shell(name):
+    """Start it by Prefect's command, which `pipeline deploy` prints."""
+    done = run_prefect("deployment", "run", f"run_pipeline/{name}")
     assert done.returncode == 0, done.stdout + done.stderr
     return next(line.rsplit(maxsplit=1)[1] for line in done.stdout.splitlines() if "UUID" in line)
 
 
 @contextmanager
-def api():
+def connect():
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
         yield client
 
 
-def ended(identity):
+def wait_for_end(identity):
     """Wait for the end of a flow run, and return its state."""
-    deadline = time.monotonic() + PATIENCE
-    with api() as client:
+    deadline = time.monotonic() + TIMEOUT
+    with connect() as client:
         while time.monotonic() < deadline:
             state = client.read_flow_run(identity).state
             if state is not None and state.is_final():
@@ -64,7 +64,7 @@ def ended(identity):
     raise TimeoutError(f"the flow run is {state and state.name}")
 
 
-def kept(database):
+def read_database(database):
     with closing(sqlite3.connect(database)) as connection:
         batches = connection.execute(
             "SELECT source, record_count, status, records_sha256 FROM processing_batches"
@@ -75,62 +75,66 @@ def kept(database):
     return batches, records
 
 
-def test_a_worker_gives_what_the_command_gives(server, pipeline, folder):
-    """The same batch, and for an input that is not there the same code and message."""
+def test_a_worker_has_the_results_of_the_command(server, pipeline, folder):
+    """The same batch, and for a missing input the same code and message."""
     done = pipeline(
         "--engine", "local", "--db-path", "by command.db", "run-all", "sample.txt", "gone.txt", "--json"
     )
     expected = json.loads(done.stdout)["runs"][1]["error"]
 
-    made = pipeline(
+    deployed = pipeline(
         "--pipeline", "mine:pipeline", "--db-path", "by worker.db", "deploy", "nightly", "sample.txt"
     )
-    good = started_from_a_shell("nightly")
-    bad = started("nightly", inputs=["sample.txt", "gone.txt"])
-    worker = prefect("worker", "start", "--pool", "pipeline", "--run-once")
+    good = start_run_from_shell("nightly")
+    bad = start_run("nightly", inputs=["sample.txt", "gone.txt"])
+    worker = run_prefect("worker", "start", "--pool", "pipeline", "--run-once")
 
-    assert made.returncode == 0, made.stderr
-    assert "prefect worker start --pool pipeline" in made.stdout
-    assert ("Completed", "Failed") == (ended(good).name, ended(bad).name), worker.stdout + worker.stderr
-    assert f"A gone.txt: {expected['code']}: {expected['message']}" in ended(bad).message
-    assert kept(folder / "by command.db") == kept(folder / "by worker.db")
+    assert deployed.returncode == 0, deployed.stderr
+    assert "prefect worker start --pool pipeline" in deployed.stdout
+    assert ("Completed", "Failed") == (wait_for_end(good).name, wait_for_end(bad).name), (
+        worker.stdout + worker.stderr
+    )
+    assert f"A gone.txt: {expected['code']}: {expected['message']}" in wait_for_end(bad).message
+    assert read_database(folder / "by command.db") == read_database(folder / "by worker.db")
     assert "Traceback" not in worker.stderr
 
 
 def test_a_bad_parameter_is_refused_before_a_run_begins(server, pipeline):
-    """Prefect checks them against the schema of the flow."""
+    """Prefect checks parameters against the schema of the flow."""
     pipeline("deploy", "checked", "sample.txt")
 
     with pytest.raises(Exception, match="'perhaps' is not one of"):
-        started("checked", on_duplicate="perhaps")
+        start_run("checked", on_duplicate="perhaps")
 
 
-def test_a_pipeline_that_is_gone_is_a_failed_run_in_plain_words(server, pipeline, folder):
+def test_a_deleted_pipeline_is_a_failed_run_with_a_plain_message(server, pipeline, folder):
     """The deployment outlives the file."""
     pipeline("--pipeline", "mine.py:pipeline", "deploy", "orphan", "sample.txt", "--work-pool", "orphans")
     (folder / "mine.py").unlink()
 
-    run = started("orphan")
-    worker = prefect("worker", "start", "--pool", "orphans", "--run-once")
-    state = ended(run)
+    run = start_run("orphan")
+    worker = run_prefect("worker", "start", "--pool", "orphans", "--run-once")
+    state = wait_for_end(run)
 
     assert ("Failed", f"usage.pipeline: {folder}/mine.py: no such file") == (state.name, state.message)
     assert "Traceback" not in worker.stderr
 
 
 @contextmanager
-def serving(*words, folder):
-    """A `pipeline serve` that has made its deployment; killed unless it has ended."""
+def serve(*words, folder):
+    """Run `pipeline serve`; yield its process once the deployment exists, and kill it at the end."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
-    errors = folder / "served.err"
-    with errors.open("w", encoding="utf-8") as said:
-        process = subprocess.Popen(["pipeline", *words], stdout=subprocess.PIPE, stderr=said, text=True)
+    errors = folder / "serve.err"
+    with errors.open("w", encoding="utf-8") as stderr_file:
+        process = subprocess.Popen(
+            ["pipeline", *words], stdout=subprocess.PIPE, stderr=stderr_file, text=True
+        )
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
     try:
         for line in process.stdout:
-            if line.startswith("Runs are started from here"):
+            if line.startswith("This process runs the deployment"):
                 break
         yield process
     finally:
@@ -138,18 +142,18 @@ def serving(*words, folder):
         process.communicate()
 
 
-def test_what_is_served_gives_what_the_command_gives(server, folder):
-    """And Ctrl-C ends it as it ends any command, with its schedule paused."""
-    with serving("serve", "served", "sample.txt", "--interval", "86400", folder=folder) as process:
-        assert "Completed" == ended(started("served")).name
+def test_a_served_run_has_the_results_of_the_command(server, folder):
+    """Ctrl-C ends `serve` like any command, and pauses its schedule."""
+    with serve("serve", "served", "sample.txt", "--interval", "86400", folder=folder) as process:
+        assert "Completed" == wait_for_end(start_run("served")).name
         process.send_signal(signal.SIGINT)
-        code = process.wait(PATIENCE)
-    with api() as client:
+        code = process.wait(TIMEOUT)
+    with connect() as client:
         paused = client.read_deployment_by_name("run_pipeline/served").paused
 
     assert (130, True) == (code, paused)
-    assert [(2, "finalized")] == [batch[1:3] for batch in kept(folder / "data/pipeline.db")[0]]
-    assert "Traceback" not in (folder / "served.err").read_text(encoding="utf-8")
+    assert [(2, "finalized")] == [batch[1:3] for batch in read_database(folder / "data/pipeline.db")[0]]
+    assert "Traceback" not in (folder / "serve.err").read_text(encoding="utf-8")
 
 
 SLOW = """
@@ -170,25 +174,27 @@ pipeline = PipelineDefinition("slow").add_job("slow", lambda _: Slow())
 """
 
 
-def test_a_run_that_is_served_ends_with_what_serves_it(server, folder):
-    """Nothing is left that works on, or that Prefect takes for running."""
+def test_a_served_run_ends_with_the_serving_process(server, folder):
+    """No process is left, and Prefect shows no running flow."""
     (folder / "slow.py").write_text(SLOW, encoding="utf-8")
-    with serving("--pipeline", "slow.py:pipeline", "serve", "slow", "x", folder=folder) as process:
-        run = started("slow")
+    with serve("--pipeline", "slow.py:pipeline", "serve", "slow", "x", folder=folder) as process:
+        run = start_run("slow")
         while not (folder / "reached").exists():
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        code = process.wait(PATIENCE)
+        code = process.wait(TIMEOUT)
 
     assert 143 == code
-    assert ended(run).name in ("Cancelled", "Crashed")
-    mine = [each for each in Path("/proc").glob("[0-9]*/cwd") if os.path.lexists(each) and _in(each, folder)]
-    assert [] == mine
+    assert wait_for_end(run).name in ("Cancelled", "Crashed")
+    left = [
+        each for each in Path("/proc").glob("[0-9]*/cwd") if os.path.lexists(each) and _is_in(each, folder)
+    ]
+    assert [] == left
 
 
-def _in(link, folder):
+def _is_in(link, folder):
     try:
         return int(link.parent.name) != os.getpid() and link.readlink() == folder
-    except OSError:  # it has ended meanwhile
+    except OSError:  # the process has ended meanwhile
         return False

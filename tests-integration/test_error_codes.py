@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from pipeline_cli.exits import exit_code
+from pipeline_cli.exit_codes import get_exit_code
 
 ROOT = Path(__file__).parents[1]
 KINDS = "usage|input|batch|output|database|corrupt|orchestration|job"
@@ -11,21 +11,21 @@ RAISED = re.compile(rf'"((?:{KINDS})\.[a-z_]+)"')
 ROW = re.compile(rf"^\| `((?:{KINDS})\.[a-z_]+)` \| (\d) \|", re.MULTILINE)
 
 
-def table() -> dict[str, int]:
+def read_table() -> dict[str, int]:
     """Return the documented codes, each with its exit code."""
     return {code: int(exits) for code, exits in ROW.findall((ROOT / "ERRORS.md").read_text(encoding="utf-8"))}
 
 
-def test_every_code_that_is_raised_is_documented_and_no_other():
-    """A reader finds each code they meet, and meets each code they find."""
+def test_the_table_lists_every_code_and_no_other():
+    """The table lists exactly the codes in the sources."""
     sources = (ROOT / "packages").glob("*/src/**/*.py")
     raised = {code for file in sources for code in RAISED.findall(file.read_text(encoding="utf-8"))}
 
-    assert sorted(raised) == sorted(table())
+    assert sorted(raised) == sorted(read_table())
 
 
 def test_documented_exit_codes_are_the_real_ones():
-    """The exit code beside a code is the one the command ends with."""
-    documented = table()
+    """The exit code beside an error code is the exit code of the command."""
+    documented = read_table()
 
-    assert {code: exit_code(code) for code in documented} == documented
+    assert {code: get_exit_code(code) for code in documented} == documented

@@ -1,4 +1,4 @@
-"""Any bytes at all, through A, B and C: what is read back is what the rule of lines makes of them."""
+"""Any bytes, through A, B and C: they become the records that the rule for lines says, or are refused."""
 
 import hashlib
 import json
@@ -6,15 +6,15 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from fuzz.model import canonical, lines_of, text_of
-from fuzz.shares import share
+from fuzz.example_budget import limit_examples
+from fuzz.reference import decode_text, encode_records, split_lines
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline_db import PeeweeStore
 from pipeline_jobs import JobA, JobB, JobC
 
-# What borders are made of: line ends of all sorts, marks, and bytes that are no UTF-8.
+# Pieces that are easy to cut in the wrong place: line ends, byte order marks, and bytes that are not UTF-8.
 PIECES = ["\r", "\n", "\r\n", "a", "é", "日", "🎉", " ", "\t", "\v", "\f", "\x1c", "\x85", "\0", '"', "\\"]
 PIECES += ["\u2028", "\u2029", "\ufeff", "\u3000", "\x7f", "\x1b[31m"]
 BROKEN = [b"\xff", b"\x80", b"\xe2\x82", b"\xed\xa0\x80", b"\xf0\x9f", b"\xc0\x80", b"\xef\xbb"]
@@ -30,38 +30,38 @@ ENCODINGS = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig", "utf-7",
 ENCODINGS += ["ascii", "shift_jis", "euc_jp", "gb18030", "gbk", "big5", "iso2022_jp", "hz", "koi8_r", "cp437"]
 
 
-def predicted(data, encoding):
-    """Return the records and lines that are expected, or the codes of the refusals that are."""
+def predict(data, encoding):
+    """Return the expected records and number of lines, or the codes of which one is expected."""
     try:
-        text = text_of(data, encoding)
+        text = decode_text(data, encoding)
     except UnicodeError:
-        # Which of two faults is met first depends on where blocks end.
+        # Which of two faults comes first depends on where blocks end.
         return {"input.undecodable", "input.nul", "input.surrogate"}
     faults = {"input.nul"} if "\0" in text else set()
     if any("\ud800" <= character <= "\udfff" for character in text):
         faults.add("input.surrogate")
-    return faults or lines_of(text)
+    return faults or split_lines(text)
 
 
-def read_back(path):
-    """Return what a database holds, read without our packages."""
+def read_database(path):
+    """Read the batches and records without our packages."""
     with closing(sqlite3.connect(path)) as database:
         batches = database.execute("SELECT id, source, record_count, status FROM processing_batches")
         records = database.execute("SELECT line_number, content FROM finalized_records ORDER BY line_number")
         return list(batches), list(records)
 
 
-def check(place, data, encoding):
-    """Send bytes through the three jobs, and compare what comes out with what is predicted."""
-    file, store = place / "x.txt", PeeweeStore(place / "p.db")
+def check(folder, data, encoding):
+    """Run the three jobs on the bytes, and compare the result with the prediction."""
+    file, store = folder / "x.txt", PeeweeStore(folder / "p.db")
     file.write_bytes(data)
-    expected = predicted(data, encoding)
+    expected = predict(data, encoding)
 
-    made = JobA(place / "out", encoding).execute(file)
+    made = JobA(folder / "out", encoding).execute(file)
 
     if isinstance(expected, set):
         assert made.code in expected
-        assert [] == list((place / "out").glob("*"))
+        assert [] == list((folder / "out").glob("*"))
         return made
     records, lines = expected
     assert {"lines": lines, "records": len(records), "blank": lines - len(records)} == made.counts
@@ -70,36 +70,40 @@ def check(place, data, encoding):
         document["source"]["bytes"],
         document["source"]["sha256"],
     )
-    assert hashlib.sha256(canonical(records)).hexdigest() == document["records_sha256"]
+    assert hashlib.sha256(encode_records(records)).hexdigest() == document["records_sha256"]
     assert records == [(record["line_number"], record["content"]) for record in document["records"]]
     batch = JobB(store).execute(made.unwrap()).unwrap()
     assert batch == JobC(store).execute(batch).unwrap()
-    assert ([(1, file.as_uri(), len(records), "finalized")], records) == read_back(store.path)
+    assert ([(1, file.as_uri(), len(records), "finalized")], records) == read_database(store.path)
     return made
 
 
-@share(40)
+@limit_examples(40)
 @given(data=UTF_8, block=BLOCKS, chunk=st.integers(1, 5))
 @example(data=b"", block=1, chunk=1)
 @example(data=b"\xef\xbb\xbf", block=2, chunk=1)
 @example(data=b"a\r\nb", block=2, chunk=1)
 @example(data=b"\0\n\xff", block=2, chunk=1)
-def test_any_bytes_are_read_back_by_the_rule_or_refused(place, pieces_of, data, block, chunk):
-    with place() as folder, pieces_of(block, chunk):
+def test_any_bytes_become_the_expected_records_or_are_refused(
+    temporary_folder, small_blocks, data, block, chunk
+):
+    with temporary_folder() as folder, small_blocks(block, chunk):
         made = check(folder, data, "utf-8")
 
     if made.code == "input.undecodable":
         with pytest.raises(UnicodeDecodeError) as caught:
             data.decode()
-        line = lines_of(data[: caught.value.start].decode() + "|")[1]
+        line = split_lines(data[: caught.value.start].decode() + "|")[1]
         assert f"byte {caught.value.start}, line {line}: not utf-8" in made.error
 
 
-@share(15)
+@limit_examples(15)
 @given(data=st.data(), encoding=st.sampled_from(ENCODINGS), block=BLOCKS)
-def test_bytes_of_any_encoding_are_read_back_by_the_rule_or_refused(place, pieces_of, data, encoding, block):
+def test_bytes_in_any_encoding_become_the_expected_records_or_are_refused(
+    temporary_folder, small_blocks, data, encoding, block
+):
     text = TEXTS.map(lambda text: text.encode(encoding, "ignore"))
     content = data.draw(text | text | st.lists(text | st.binary(max_size=3), max_size=4).map(b"".join))
 
-    with place() as folder, pieces_of(block):
+    with temporary_folder() as folder, small_blocks(block):
         check(folder, content, encoding)

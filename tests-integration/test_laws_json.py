@@ -1,4 +1,4 @@
-"""Any JSON at all, given to B in a file or in memory: the records that it means, or a refusal."""
+"""Any JSON, given to B in a file or in memory: the expected records, or a refusal."""
 
 import hashlib
 import io
@@ -8,14 +8,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from fuzz.model import RefusedError, canonical, meant, written
-from fuzz.shares import share
+from fuzz.example_budget import limit_examples
+from fuzz.reference import RefusedError, encode_records, parse_document, parse_json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline_db import PeeweeStore
-from pipeline_jobs import Chunk, JobB, JobC, Record, Source
-from pipeline_jobs.document import Writer
+from pipeline_jobs import JobB, JobC, Record, Source
+from pipeline_jobs.documents.records import Chunk
+from pipeline_jobs.documents.writer import DocumentWriter
 
 ERRORS = Path(__file__).parents[1] / "ERRORS.md"
 REFUSALS = frozenset(re.findall(r"^\| `(input\.[a-z_]+)`", ERRORS.read_text(encoding="utf-8"), re.MULTILINE))
@@ -51,18 +52,18 @@ KEYS = st.sampled_from([*HEADERS, "record_count", "records_sha256", "more"])
 
 @st.composite
 def documents(draw):
-    """Draw what means something, or would but for one thing or two."""
+    """Draw a valid document, or one with a fault or two."""
     records = draw(st.lists(GOOD | NUMBERED, max_size=4))
     if draw(st.booleans()):
         records.insert(draw(st.integers(0, len(records))), draw(ODD))
     if draw(st.booleans()):
         return records
     whole = {"records": records, **draw(st.fixed_dictionaries({}, optional=HEADERS))}
-    if draw(st.booleans()) and (found := records_of(records)) is not None:
-        in_order = meant(records)
+    if draw(st.booleans()) and (found := expect_records(records)) is not None:
+        in_order = parse_document(records)
         whole |= {
             "record_count": len(found),
-            "records_sha256": hashlib.sha256(canonical(in_order)).hexdigest(),
+            "records_sha256": hashlib.sha256(encode_records(in_order)).hexdigest(),
         }
     if draw(st.booleans()):
         whole[draw(KEYS)] = draw(ODD_SOURCES | NUMBERS | TEXTS | VALUES)
@@ -74,30 +75,30 @@ BLOCKS = st.sampled_from([1 << 20, 3, 4, 50])  # the byte order mark has three b
 LAYOUTS = st.fixed_dictionaries({"indent": st.sampled_from([None, 1]), "ensure_ascii": st.booleans()})
 
 
-def records_of(value, read=lambda value: value):
-    """Return the records that a value means; None for nothing."""
+def expect_records(value, read=lambda value: value):
+    """Return the records that a value stands for, or None if it is to be refused."""
     try:
-        return sorted(meant(read(value)))
+        return sorted(parse_document(read(value)))
     except RefusedError:
         return None
 
 
-def loaded(place, value):
-    """Return the records that B loads and C finalizes, or None after a refusal that is documented."""
-    store = PeeweeStore(place / "p.db")
+def load(folder, value):
+    """Load and finalize a value; return the records, or None if it is refused by a documented code."""
+    store = PeeweeStore(folder / "p.db")
     result = JobB(store).execute(value)
     if not result.success:
         assert result.code in REFUSALS, result.error
-        assert [] == rows(store.path)
+        assert [] == read_records(store.path)
         return None
     JobC(store).execute(result.output).unwrap()
-    found = rows(store.path)
+    found = read_records(store.path)
     store.path.unlink()
     return found
 
 
-def rows(path):
-    """Return all records of a database, read without our packages; none of one that is not there or empty."""
+def read_records(path):
+    """Read all records without our packages; none if the database is missing or empty."""
     if not path.exists() or not path.stat().st_size:
         return []
     with closing(sqlite3.connect(path)) as database:
@@ -106,25 +107,27 @@ def rows(path):
         ).fetchall()
 
 
-@share(20)
+@limit_examples(20)
 @given(value=DATA, layout=LAYOUTS, block=BLOCKS)
 @example(value={"records": [], "\ud800": 1}, layout={}, block=50)
-def test_any_json_value_means_the_same_in_a_file_and_in_memory(place, pieces_of, value, layout, block):
-    expected = records_of(value)
-    with place() as folder, pieces_of(block, 3):
+def test_any_json_value_has_the_same_records_in_a_file_and_in_memory(
+    temporary_folder, small_blocks, value, layout, block
+):
+    expected = expect_records(value)
+    with temporary_folder() as folder, small_blocks(block, 3):
         file = folder / "x.json"
         file.write_bytes(json.dumps(value, **layout).encode("utf-8", "surrogatepass"))
 
-        from_file = loaded(folder, file)
-        from_memory = loaded(folder, value) if isinstance(value, dict | list) else from_file
+        from_file = load(folder, file)
+        from_memory = load(folder, value) if isinstance(value, dict | list) else from_file
 
     assert (expected, expected) == (from_file, from_memory)
 
 
-def document(records):
-    """Return a document as A lays it out."""
+def make_document(records):
+    """Return a document as job A writes it."""
     stream = io.BytesIO()
-    writer = Writer(stream, Source("file:///data/x.txt", "x.txt"))
+    writer = DocumentWriter(stream, Source("file:///data/x.txt", "x.txt"))
     if records:
         writer.write(Chunk([Record(number, content) for number, content in records]))
     writer.finish(38, 64 * "a")
@@ -132,42 +135,51 @@ def document(records):
 
 
 OURS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=4)).map(
-    lambda contents: document(list(enumerate(contents, 1)))
+    lambda contents: make_document(list(enumerate(contents, 1)))
 )
-SCRAPS = [b"\n", b" ", b"}", b"{", b"]", b"[", b",", b'"', b"0", b"1", b"-", b"\\", b"\\u0000", b"\\ud800"]
-SCRAPS += [b"\xff", b"\xef\xbb\xbf", b"1e5", b"true", b"null", b'"records":[],', b'"line_number":1,', b"\0"]
+FRAGMENTS = [b"\n", b" ", b"}", b"{", b"]", b"[", b",", b'"', b"0", b"1", b"-", b"\\", b"\\u0000", b"\\ud800"]
+FRAGMENTS += [
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"1e5",
+    b"true",
+    b"null",
+    b'"records":[],',
+    b'"line_number":1,',
+    b"\0",
+]
 
 
 @st.composite
-def nearly(draw):
-    """Draw a document in which a few bytes are taken away, put in or given twice."""
+def damaged_documents(draw):
+    """Draw a document with a few bytes removed, inserted or doubled."""
     text = draw(OURS)
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(text)))
         end = min(len(text), start + draw(st.sampled_from([0, 1, 2, 30])))
-        put = draw(st.sampled_from([*SCRAPS, text[start:end] * 2]))
+        put = draw(st.sampled_from([*FRAGMENTS, text[start:end] * 2]))
         text = text[:start] + put + text[end:]
     return text
 
 
-@share(15)
-@given(text=nearly() | st.binary() | st.text().map(str.encode), block=BLOCKS)
-@example(text=document([(1, "a")]).replace(b'"record_count":1', b'"record_count":1.0'), block=50)
+@limit_examples(15)
+@given(text=damaged_documents() | st.binary() | st.text().map(str.encode), block=BLOCKS)
+@example(text=make_document([(1, "a")]).replace(b'"record_count":1', b'"record_count":1.0'), block=50)
 @example(text=b'[{"content":"a","line_number":1E0}]', block=50)
-def test_a_file_that_is_nearly_a_document_is_refused_unless_it_is_one(place, pieces_of, text, block):
-    expected = records_of(text, written)
-    with place() as folder, pieces_of(block, 3):
+def test_a_damaged_document_is_refused_unless_it_is_still_valid(temporary_folder, small_blocks, text, block):
+    expected = expect_records(text, parse_json)
+    with temporary_folder() as folder, small_blocks(block, 3):
         file = folder / "x.json"
         file.write_bytes(text)
 
-        found = loaded(folder, file)
+        found = load(folder, file)
 
     assert expected == found
 
 
 @given(st.lists(st.tuples(st.integers(1, 2**63 - 1), st.text(max_size=5))))
-def test_the_model_writes_records_as_documents_hold_them(records):
-    """Where it did not, documents with a hash would only ever be refused by it."""
+def test_the_model_writes_records_as_documents_do(records):
+    """If not, the model would refuse every document with a hash."""
     records = [(number, content.replace("\0", "")) for number, content in records]
 
-    assert canonical(records) in document(records)
+    assert encode_records(records) in make_document(records)

@@ -1,4 +1,4 @@
-"""Any object at all, given to any job: what comes back is a result, its code one that is documented."""
+"""Any object, given to any job: the job returns a result, whose error code is documented."""
 
 import datetime as dt
 import decimal
@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
-from fuzz.shares import share
+from fuzz.example_budget import limit_examples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,7 +31,7 @@ class Colour(enum.StrEnum):
 
 
 class Lies(str):
-    """Text that says it is something else."""
+    """Text that claims to differ from itself and to be printable."""
 
     __slots__ = ()
 
@@ -44,7 +44,7 @@ class Lies(str):
         return True
 
 
-class Where:
+class PathLike:
     """Has a path of any type."""
 
     def __init__(self, path):
@@ -54,11 +54,11 @@ class Where:
         return self.path
 
     def __repr__(self):
-        return f"Where({self.path!r})"
+        return f"PathLike({self.path!r})"
 
 
-class Mute:
-    """Cannot be shown, compared, measured or asked."""
+class Unusable:
+    """Raises whatever is done with it."""
 
     def __repr__(self):
         raise RuntimeError
@@ -66,7 +66,7 @@ class Mute:
     __str__ = __bool__ = __len__ = __iter__ = __eq__ = __hash__ = __getitem__ = __repr__
 
 
-ODD = [None, ..., NotImplemented, Mute, object(), Number.ONE, Colour.RED, Lies("x"), Lies("1"), len]
+ODD = [None, ..., NotImplemented, Unusable, object(), Number.ONE, Colour.RED, Lies("x"), Lies("1"), len]
 ODD += [print, functools.partial(int), lambda: 1, int, type, Exception("a"), re.compile("a"), range(3)]
 ODD += [1j, 0.0, float("nan"), float("inf"), decimal.Decimal(1), fractions.Fraction(1), 10**400]
 ODD += [
@@ -78,7 +78,15 @@ ODD += [
     memoryview(b"1"),
 ]
 ODD += [Path(), Path("\0"), Path("\ud800"), PurePosixPath("x"), PureWindowsPath("c:/x"), Path("/dev/null")]
-ODD += [Where("x"), Where(b"\xff"), Where("\0"), Where(""), Where(1), Where(None), Where(Path("x"))]
+ODD += [
+    PathLike("x"),
+    PathLike(b"\xff"),
+    PathLike("\0"),
+    PathLike(""),
+    PathLike(1),
+    PathLike(None),
+    PathLike(Path("x")),
+]
 ODD += ["file:///", "file://%", "file:///%00", "json:", "json:{", "json:file:///", "json:NaN", "memory:", "~"]
 ODD += [
     5000 * "x",
@@ -91,18 +99,18 @@ ODD += [
     "/x/",
     ".",
 ]
-LONG = st.builds(lambda: -(10**5000)) | st.builds(lambda: 10**5000)  # Python does not write them out
+LONG = st.builds(lambda: -(10**5000)) | st.builds(lambda: 10**5000)  # Python refuses to print them
 SCALARS = st.one_of(
     st.sampled_from(ODD),
     st.integers(),
     st.floats(),
     st.text(st.characters()),
     st.binary(),
-    st.builds(Mute) | LONG,
+    st.builds(Unusable) | LONG,
 )
 
 
-def collected(inner):
+def make_collections(inner):
     hashable = st.text(max_size=3) | st.integers() | st.none() | st.binary(max_size=2)
     keys = hashable | st.sampled_from(["records", "content", "line_number", "source", "version"])
     return st.one_of(
@@ -116,7 +124,7 @@ def collected(inner):
     )
 
 
-OBJECTS = SCALARS | st.recursive(SCALARS, collected, max_leaves=5)
+OBJECTS = SCALARS | st.recursive(SCALARS, make_collections, max_leaves=5)
 ENDLESS: list[object] = []
 ENDLESS.append(ENDLESS)
 DEEP = functools.reduce(lambda inner, _: [inner], range(100_000), [])
@@ -129,21 +137,21 @@ JOBS = {
 }
 
 
-def documented(result):
-    """Make sure that a result is a success, or a failure which a reader finds in the table."""
+def assert_documented(result):
+    """Assert that a result is a success, or a failure with a documented code."""
     if not result.success:
         assert result.code in CODES, result.error
         assert result.error.isprintable()
 
 
-@share(2)
+@limit_examples(2)
 @given(value=OBJECTS)
 @pytest.mark.parametrize("name", ["A", "B", "C"])
-def test_no_object_makes_a_job_raise(place, name, value):
-    with place() as folder, pytest.MonkeyPatch.context() as patch:
+def test_no_object_makes_a_job_raise(temporary_folder, name, value):
+    with temporary_folder() as folder, pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
 
-        documented(JOBS[name](folder).execute(value))
+        assert_documented(JOBS[name](folder).execute(value))
 
 
 @pytest.mark.parametrize(
@@ -163,21 +171,21 @@ def test_no_object_makes_a_job_raise(place, name, value):
 )
 @pytest.mark.parametrize("name", ["A", "B", "C"])
 def test_nothing_endless_or_deep_makes_a_job_or_a_runner_raise(folder, name, value):
-    """They cannot be drawn: nor could they be shown."""
+    """Hypothesis can neither draw nor print them."""
     runner = PipelineRunner(engine="local", log_level="OFF")
 
-    documented(JOBS[name](folder).execute(value))
-    documented(runner.run_single(name, value))
+    assert_documented(JOBS[name](folder).execute(value))
+    assert_documented(runner.run_single(name, value))
 
 
-@share(4)
+@limit_examples(4)
 @given(value=OBJECTS, job=st.sampled_from("ABC"))
-def test_no_object_makes_a_runner_raise(place, value, job):
-    with place() as folder, pytest.MonkeyPatch.context() as patch:
+def test_no_object_makes_a_runner_raise(temporary_folder, value, job):
+    with temporary_folder() as folder, pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         runner = PipelineRunner(engine="local", log_level="OFF", output_dir="out", db_path="p.db")
 
         result = runner.run_single(job, value)
 
-        documented(result)
+        assert_documented(result)
         assert [] == list(folder.glob("out/.*"))

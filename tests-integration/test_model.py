@@ -1,4 +1,4 @@
-"""Runs, refusals, duplicates, kills and other processes in any order: all is as in a model of a page."""
+"""Runs, refusals, duplicates, kills and other processes in any order, compared with a model of one page."""
 
 import json
 import shutil
@@ -10,17 +10,19 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from fuzz.runs import Model
+from fuzz.run_model import RunModel
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from own_jobs import DIES, FAILURES, make_parsing
 
 from pipeline_db import PeeweeStore
-from pipeline_jobs import JobB, JobC, output
+from pipeline_jobs import JobB, JobC
+from pipeline_jobs.storage import atomic_writer
 from pipeline_orchestration import PipelineRunner
 
 MEMORY = Path("/dev/shm")  # faster, where there is one
-# Two of one name in two folders.
+# Two files of the same name in two folders.
 INPUTS = st.sampled_from(["a.txt", "b.txt", "other/a.txt"])
 CONTENTS = st.sampled_from(["", "one\n", "one\ntwo", "\r\r\n größe \u2028\n", "1\n2\n3\n4\n5\n6\n7\n"])
 BAD = st.sampled_from([b"a\n\xff", b"a\n\0", b"\xe2\x82"])
@@ -32,8 +34,8 @@ WHERE = st.sampled_from(["here", "elsewhere"])
 
 @pytest.fixture(scope="module", autouse=True)
 def other():
-    """Keeps a process from which others are forked, which takes milliseconds."""
-    command = [sys.executable, Path(__file__).with_name("one_run.py")]
+    """Start the process that forks one child for each run: a fork takes milliseconds."""
+    command = [sys.executable, Path(__file__).with_name("forked_runs.py")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process, pytest.MonkeyPatch.context() as patch:
         patch.setitem(globals(), "other", process)
@@ -42,16 +44,16 @@ def other():
 
 
 class EverythingAgrees(RuleBasedStateMachine):
-    """A folder is worked in, and a model of it is told the same."""
+    """Do the same in a folder and in a model of it."""
 
     def __init__(self):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)).resolve()
         (self.folder / "other").mkdir()
-        self.model = Model(self.folder)
-        self.moments = {}  # at which batches were finalized
-        self.killed = set()  # names of what a killed run was writing
-        self.again = None
+        self.model = RunModel(self.folder)
+        self.finalized_at = {}  # by the id of the batch
+        self.killed = set()  # names of the documents that killed runs were writing
+        self.last_run = None
 
     def teardown(self):
         shutil.rmtree(self.folder)
@@ -63,38 +65,38 @@ class EverythingAgrees(RuleBasedStateMachine):
             "on_duplicate": policy,
         }
 
-    def elsewhere(self, value, start, stop, policy, kill_at=0):
-        """Have another process run it; return what it told, and how it ended."""
+    def run_elsewhere(self, value, start, stop, policy, kill_at=0, behaviour=None):
+        """Run in another process; return the events it reported and its exit code."""
         request = {"folder": str(self.folder), "settings": self.settings(policy), "kill_at": kill_at}
-        request |= {"value": value, "start": start, "stop": stop}
+        request |= {"value": value, "start": start, "stop": stop, "behaviour": behaviour}
         other.stdin.write(json.dumps(request, default=str) + "\n")
         other.stdin.flush()
         return json.loads(other.stdout.readline())
 
-    def run(self, where, *what):
-        """Run here or elsewhere, and in the model: all three come to the same."""
-        self.again = what
-        value, start, stop, policy = what
+    def run(self, where, *arguments):
+        """Run in this process or another, and in the model: the result is the same."""
+        self.last_run = arguments
+        value, start, stop, policy = arguments
         if where == "here":
-            # A folder is listed once a second; what was killed meanwhile would stay until then.
-            output._temporaries.cache_clear()
+            # A run lists the folder once a second at most; until then, drafts of killed runs stay.
+            atomic_writer._list_temporaries.cache_clear()
             runner = PipelineRunner(engine="local", log_level="OFF", **self.settings(policy))
             result = runner.run(value, start, stop)
             found = result.code, result.batch_id, result.duplicate
         else:
-            told = self.elsewhere(*what)
-            assert 0 == told["exit"]
+            reply = self.run_elsewhere(*arguments)
+            assert 0 == reply["exit"]
             found = (
-                told["events"][-1]["code"],
-                told["events"][-1]["batch_id"],
-                told["events"][-1]["duplicate"],
+                reply["events"][-1]["code"],
+                reply["events"][-1]["batch_id"],
+                reply["events"][-1]["duplicate"],
             )
-        expected = self.model.run(*what)
+        expected = self.model.run(*arguments)
         assert expected == found
-        self.cleaned(value, start, expected[0])
+        self.note_cleanup(value, start, expected[0])
 
-    def cleaned(self, value, start, code):
-        """Note that a run has looked for what killed ones have left."""
+    def note_cleanup(self, value, start, code):
+        """Note that a run has removed the drafts that killed runs left of this document."""
         if isinstance(value, list):
             self.killed.discard("memory.json")
         elif start == "A" and not str(code).startswith("input"):
@@ -131,10 +133,31 @@ class EverythingAgrees(RuleBasedStateMachine):
     def finalize(self, number, where):
         self.run(where, number, "C", "C", "skip")
 
-    @precondition(lambda self: self.again)
+    @rule(name=INPUTS, behaviour=st.sampled_from([*FAILURES, DIES]), policy=POLICIES, where=WHERE)
+    def run_a_job_of_ones_own(self, name, behaviour, policy, where):
+        """It hands the records of the file to B, or fails, and then nothing has happened."""
+        file = self.folder / name
+        if where == "here" and behaviour != DIES:
+            pipeline = make_parsing(behaviour)
+            runner = PipelineRunner(
+                pipeline=pipeline, engine="local", log_level="OFF", **self.settings(policy)
+            )
+            result = runner.run(file)
+            found = result.code, result.batch_id, result.duplicate
+        else:
+            reply = self.run_elsewhere(file, None, None, policy, behaviour=behaviour)
+            if reply["exit"] == -9:
+                assert behaviour == DIES
+                assert self.model.run_own_job(file, DIES, policy)[0] == DIES  # the file itself is not refused
+                return
+            last = reply["events"][-1]
+            found = last["code"], last["batch_id"], last["duplicate"]
+        assert self.model.run_own_job(file, FAILURES.get(behaviour), policy) == found
+
+    @precondition(lambda self: self.last_run)
     @rule(where=WHERE)
     def run_the_same_again(self, where):
-        self.run(where, *self.again)
+        self.run(where, *self.last_run)
 
     @precondition(lambda self: self.model.outputs)
     @rule(data=st.data(), policy=POLICIES)
@@ -153,37 +176,37 @@ class EverythingAgrees(RuleBasedStateMachine):
         name=INPUTS,
         records=DATA,
         policy=POLICIES,
-        kill_at=st.integers(1, 6),
+        kill_at=st.integers(1, 9),
         data=st.data(),
-        back=st.sampled_from([None, "here", "elsewhere"]),
+        resume=st.sampled_from([None, "here", "elsewhere"]),
     )
-    def be_killed(self, name, records, policy, kill_at, data, back):
-        """What ended before the kill has happened, and nothing else has; who runs it again goes on."""
+    def kill_a_run(self, name, records, policy, kill_at, data, resume):
+        """Jobs that ended before the kill have had their effect, others none; the same run again resumes."""
         value = data.draw(st.sampled_from([self.folder / name, self.folder / name, records]))
         start = "B" if value is records else "A"
 
-        told = self.elsewhere(value, start, "C", policy, kill_at)
+        reply = self.run_elsewhere(value, start, "C", policy, kill_at)
 
-        ended = [event["job"] for event in told["events"] if event.get("success")]
-        if told["exit"] == 0:
-            told = told["events"][-1]
+        ended = [event["job"] for event in reply["events"] if event.get("success")]
+        if reply["exit"] == 0:
+            result = reply["events"][-1]
             expected = self.model.run(value, start, "C", policy)
-            assert expected == (told["code"], told["batch_id"], told["duplicate"])
-            self.cleaned(value, start, expected[0])
+            assert expected == (result["code"], result["batch_id"], result["duplicate"])
+            self.note_cleanup(value, start, expected[0])
             return
-        assert -9 == told["exit"]
+        assert -9 == reply["exit"]
         code = self.model.run(value, start, ended[-1], policy)[0] if ended else None
         assert code is None
-        self.cleaned(value, start, None)
+        self.note_cleanup(value, start, None)
         if value is records:
             self.killed.add("memory.json")
         elif not ended:
             self.killed.add(f"{Path(value).stem}_processed.json")
-        if back:
-            self.run(back, value, start, "C", policy)
+        if resume:
+            self.run(resume, value, start, "C", policy)
 
     @invariant()
-    def documents_are_those_of_the_model(self):
+    def documents_equal_the_model(self):
         found = {}
         for path in (self.folder / "out").glob("*.json"):
             document = json.loads(path.read_bytes())
@@ -192,12 +215,12 @@ class EverythingAgrees(RuleBasedStateMachine):
         assert self.model.outputs == found
 
     @invariant()
-    def nothing_is_left_but_by_the_dead(self):
-        left = {path.name[1:-13] for path in (self.folder / "out").glob(".*.tmp")}
-        assert left <= self.killed
+    def only_killed_runs_leave_drafts(self):
+        drafts = {path.name[1:-13] for path in (self.folder / "out").glob(".*.tmp")}
+        assert drafts <= self.killed
 
     @invariant()
-    def batches_are_those_of_the_model(self):
+    def batches_equal_the_model(self):
         path = self.folder / "p.db"
         if not path.exists() or not path.stat().st_size:
             assert [] == self.model.batches
@@ -210,28 +233,28 @@ class EverythingAgrees(RuleBasedStateMachine):
             batches = database.execute(
                 "SELECT id, source, record_count, status FROM processing_batches ORDER BY id"
             ).fetchall()
-            moments = dict(
+            finalized_at = dict(
                 database.execute(
                     "SELECT id, finalized_at FROM processing_batches WHERE finalized_at NOT NULL"
                 )
             )
             tables = ("processed_records", "finalized_records")
             ordered = "SELECT batch_id, line_number, content FROM {} ORDER BY batch_id, line_number"
-            kept, seen = (database.execute(ordered.format(table)).fetchall() for table in tables)
-        assert self.moments.items() <= moments.items()
-        self.moments = moments
+            all_records, visible = (database.execute(ordered.format(table)).fetchall() for table in tables)
+        assert self.finalized_at.items() <= finalized_at.items()
+        self.finalized_at = finalized_at
         expected = list(enumerate(self.model.batches, 1))
         assert [(n, uri, len(records), status) for n, (uri, records, status) in expected] == batches
-        all_ = [(n, *each, status) for n, (_, records, status) in expected for each in records]
-        assert [each[:3] for each in all_] == kept
-        assert [each[:3] for each in all_ if each[3] == "finalized"] == seen
+        expected_records = [(n, *each, status) for n, (_, records, status) in expected for each in records]
+        assert [each[:3] for each in expected_records] == all_records
+        assert [each[:3] for each in expected_records if each[3] == "finalized"] == visible
 
 
 TestEverythingAgrees = EverythingAgrees.TestCase
 LONG = settings.get_profile("long")
 IS_LONG = settings.default is LONG
 STEPS = 20
-# 200 steps in all; of the long ones, as many as are asked for.
+# 200 steps in all; with the profile `long`, as many as it asks for.
 TestEverythingAgrees.settings = settings(
     LONG if IS_LONG else settings.get_profile("laws"),
     stateful_step_count=STEPS,

@@ -1,9 +1,11 @@
-"""A pipeline of one's own: the example, as a person who knows only the README runs it."""
+"""A user's own pipeline: the example, run as the README says."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from pipeline_db.testing import postgres_server, postgres_url  # noqa: F401  # fixtures
 from pipeline_orchestration import PipelineRunner
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -11,22 +13,23 @@ REFERENCE = f"{EXAMPLES / 'word_count.py'}:pipeline"
 
 
 def test_own_jobs_are_listed(pipeline):
-    """The fourth job stands after the three."""
+    """The fourth job comes last."""
     done = pipeline("--pipeline", REFERENCE, "list-jobs")
 
     assert done.stdout == "Available jobs:\n  1. A\n  2. B\n  3. C\n  4. words\n"
 
 
 def test_own_pipeline_runs_from_the_command_line(pipeline, engine):
-    """What the fourth job returns is shown like any output, on both engines."""
+    """The output of the fourth job is shown like any output, on both engines."""
     done = pipeline("--pipeline", REFERENCE, "--engine", engine, "run-all", str(EXAMPLES / "sample.txt"))
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split(maxsplit=3)[3] == "end 2, hello 1, world 1"
+    last = re.sub(r"\d+\.\d+ s", "… s", done.stdout.splitlines()[-1])
+    assert "  words          7 words    … s  end 2, hello 1, world 1" == last
 
 
 def test_own_pipeline_is_found_in_the_current_folder(pipeline, folder):
-    """A module beside the person can be named without its path."""
+    """A module in the current folder is named without its path."""
     (folder / "mine.py").write_bytes((EXAMPLES / "word_count.py").read_bytes())
     (folder / "sample.txt").write_text("so so\n", encoding="utf-8")
 
@@ -38,7 +41,7 @@ def test_own_pipeline_is_found_in_the_current_folder(pipeline, folder):
 
 
 def test_own_pipeline_runs_from_python(engine):
-    """A definition is handed over by its address, and any of its jobs is started from."""
+    """The runner takes a reference to a definition, and starts from any of its jobs."""
     runner = PipelineRunner(pipeline=REFERENCE, engine=engine)
 
     result = runner.run(EXAMPLES / "sample.txt")
@@ -48,8 +51,18 @@ def test_own_pipeline_runs_from_python(engine):
     assert result.output == runner.run_single("words", result.batch_id).output
 
 
+def test_own_pipeline_reads_from_postgresql(pipeline, postgres_url):  # noqa: F811  # a fixture
+    done = pipeline(
+        "--pipeline", REFERENCE, "--db-url", postgres_url, "run-all", str(EXAMPLES / "sample.txt")
+    )
+
+    assert done.returncode == 0, done.stderr
+    last = re.sub(r"\d+\.\d+ s", "… s", done.stdout.splitlines()[-1])
+    assert "  words          7 words    … s  end 2, hello 1, world 1" == last
+
+
 def test_example_runs_as_a_program(folder):
-    """The example is a program, too."""
+    """The example can also be run by Python."""
     (folder / "examples").symlink_to(EXAMPLES)
 
     done = subprocess.run(

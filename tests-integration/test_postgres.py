@@ -1,4 +1,4 @@
-"""The command with a PostgreSQL server for a database: as with a file, and its password is nowhere."""
+"""The command on a PostgreSQL server: it works as on a file, and the password appears nowhere."""
 
 import json
 import os
@@ -16,20 +16,20 @@ from pipeline_orchestration import PipelineRunner
 
 LINES = 200_000
 SECRET = "s3cret-word"
-COUNTED = "SELECT count(*), count(DISTINCT batch_id), count(DISTINCT content) FROM finalized_records"
+COUNTS = "SELECT count(*), count(DISTINCT batch_id), count(DISTINCT content) FROM finalized_records"
 
 
 @pytest.fixture
 def url(folder, postgres_url, monkeypatch):  # noqa: F811  # a fixture
-    """The URL of an empty schema, with a password that this server does not ask for, in the environment."""
-    whole = re.sub(r"://([^:@/]*)[^@/]*@", rf"://\1:{SECRET}@", postgres_url)
-    assert SECRET in whole
-    monkeypatch.setenv("PIPELINE_DB_URL", whole)
+    """Set the URL of an empty schema in the environment, with a password, which this server ignores."""
+    url = re.sub(r"://([^:@/]*)[^@/]*@", rf"://\1:{SECRET}@", postgres_url)
+    assert SECRET in url
+    monkeypatch.setenv("PIPELINE_DB_URL", url)
     Path("sample.txt").write_text("one\ntwo\n\nthree\n", encoding="utf-8")
-    return whole
+    return url
 
 
-def rows(url, statement):
+def read_rows(url, statement):
     with psycopg.connect(url) as connection:
         return connection.execute(statement).fetchall()
 
@@ -38,17 +38,17 @@ def test_a_file_becomes_a_finalized_batch_once(pipeline, url, engine):
     done = [pipeline("--log-level", "OFF", "run-all", "sample.txt") for _ in range(2)]
 
     assert [(0, ""), (0, "")] == [(each.returncode, each.stderr) for each in done]
-    assert "batch 1, which held them already" in done[1].stdout
-    assert [(1, "one"), (2, "two"), (4, "three")] == rows(
+    assert "batch 1 (was there already)" in done[1].stdout
+    assert [(1, "one"), (2, "two"), (4, "three")] == read_rows(
         url, "SELECT line_number, content FROM finalized_records ORDER BY line_number"
     )
-    assert [(1, "finalized", True)] == rows(
+    assert [(1, "finalized", True)] == read_rows(
         url, "SELECT id, status, run_id IS NOT NULL FROM processing_batches"
     )
     assert not Path("data/pipeline.db").exists()
 
 
-def test_the_jobs_may_be_run_one_after_another(pipeline, url):
+def test_the_jobs_can_be_run_one_by_one(pipeline, url):
     for words in (
         ("run", "sample.txt", "--stop-after", "A"),
         ("run", "data/output/sample_processed.json", "--start-from", "B", "--stop-after", "B"),
@@ -56,18 +56,18 @@ def test_the_jobs_may_be_run_one_after_another(pipeline, url):
     ):
         assert 0 == pipeline(*words).returncode
 
-    assert [(3, 1, 3)] == rows(url, COUNTED)
+    assert [(3, 1, 3)] == read_rows(url, COUNTS)
 
 
-def test_a_path_that_is_given_counts_more_than_a_url_in_the_environment(pipeline, url):
+def test_a_path_on_the_command_line_overrides_a_url_in_the_environment(pipeline, url):
     assert 0 == pipeline("--db-path", "p.db", "run-all", "sample.txt").returncode
 
     assert Path("p.db").exists()
-    assert [] == rows(url, "SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace")
+    assert [] == read_rows(url, "SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace")
 
 
-def test_killed_in_the_middle_and_run_again_it_is_there_once(pipeline, url):
-    """Wherever it was; the server undoes what was not committed."""
+def test_a_file_is_loaded_once_though_runs_are_killed(pipeline, url):
+    """At whatever point; the server rolls back what was not committed."""
     Path("large.txt").write_text("".join(f"line {n}\n" for n in range(LINES)), encoding="utf-8")
     assert 0 == pipeline("--log-level", "OFF", "run", "large.txt", "--stop-after", "A").returncode
     loading = [
@@ -79,50 +79,51 @@ def test_killed_in_the_middle_and_run_again_it_is_there_once(pipeline, url):
         "--start-from",
         "B",
     ]
-    whole = 0.0
+    duration = 0.0
     for part in (None, 0.1, 0.4, 0.6, 0.8, 0.9):
         start = time.monotonic()
         process = subprocess.Popen(loading, stdout=subprocess.DEVNULL)
         if part is None:
             process.wait()
-            whole = time.monotonic() - start
+            duration = time.monotonic() - start
             with psycopg.connect(url) as connection:
                 connection.execute("TRUNCATE processing_batches, processed_records")
         else:
-            time.sleep(whole * part)
+            time.sleep(duration * part)
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
 
     done = pipeline("--log-level", "OFF", "run-all", "large.txt")
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert [(LINES, 1, LINES)] == rows(url, COUNTED)
+    assert [(LINES, 1, LINES)] == read_rows(url, COUNTS)
 
 
-def test_the_command_that_continues_is_without_the_password(pipeline, url):
-    """And says where another run finds it."""
-    whole = url + "&application_name=cut"
+def test_the_command_to_resume_has_no_password(pipeline, url):
+    """It says where another run finds the password."""
+    full_url = url + "&application_name=cut"
     Path("sample.txt").write_text("one\n", encoding="utf-8")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE theirs (x int)")
+    Path("other.txt").write_text("other\n", encoding="utf-8")
     document = "data/output/sample_processed.json"
     assert 0 == pipeline("run", "sample.txt", "--stop-after", "A").returncode
+    assert 0 == pipeline("--db-url", full_url, "run-all", "other.txt").returncode
 
-    done = pipeline("--log-level", "OFF", "--db-url", whole, "run", document, "--start-from", "B")
+    with psycopg.connect(url) as connection:
+        connection.execute("LOCK TABLE processing_batches IN ACCESS EXCLUSIVE MODE")
+        options = ["--start-from", "B", "--busy-timeout", "0.1"]
+        done = pipeline("--log-level", "OFF", "--db-url", full_url, "run", document, *options)
 
-    seen = whole.replace(f":{SECRET}@", "@")
+    seen = full_url.replace(f":{SECRET}@", "@")
     assert 6 == done.returncode
     error, command, hint = done.stderr.splitlines()
-    assert error.endswith("[database.foreign]")
-    assert f"To continue: pipeline --log-level OFF --db-url '{seen}' run --start-from B {document}" == command
-    assert (
-        hint
-        == "Its --db-url is without the password: PGPASSWORD, ~/.pgpass or PIPELINE_DB_URL may give that."
-    )
+    assert error.endswith("[database.busy]")
+    options = "--busy-timeout 0.1 --start-from B"
+    assert f"To continue: pipeline --log-level OFF --db-url '{seen}' run {options} {document}" == command
+    assert "This --db-url has no password: set PGPASSWORD, ~/.pgpass or PIPELINE_DB_URL" == hint
     assert SECRET not in done.stdout + done.stderr
 
 
-def test_doctor_examines_the_server(pipeline, url):
+def test_doctor_checks_the_server(pipeline, url):
     pipeline("run-all", "sample.txt")
 
     done = pipeline("doctor", "--json")
@@ -135,7 +136,7 @@ def test_doctor_examines_the_server(pipeline, url):
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "exits"),
+    ("bad_url", "code", "exits"),
     [
         (f"postgresql://me:{SECRET}/x@127.0.0.1/d", "usage.setting", 2),
         (f"mysql://me:{SECRET}@127.0.0.1/d", "usage.setting", 2),
@@ -143,16 +144,16 @@ def test_doctor_examines_the_server(pipeline, url):
         (f"postgresql://me:{SECRET}@127.0.0.1/d?nonsense=1", "database.unavailable", 6),
     ],
 )
-def test_no_failure_shows_the_password(pipeline, url, given, code, exits):
+def test_no_error_shows_the_password(pipeline, url, bad_url, code, exits):
     for level in ("OFF", "DEBUG"):
-        done = pipeline("--log-level", level, "--db-url", given, "run", "sample.txt")
+        done = pipeline("--log-level", level, "--db-url", bad_url, "run", "sample.txt")
 
         assert (exits, True) == (done.returncode, f"[{code}]" in done.stderr)
         assert SECRET not in done.stdout + done.stderr
         assert not Path("data").exists()
 
 
-def test_from_python(url, monkeypatch):
+def test_a_runner_uses_the_server(url, monkeypatch):
     monkeypatch.delenv("PIPELINE_DB_URL")
     runner = PipelineRunner(db_url=url, engine="local", log_level="OFF")
 
@@ -160,11 +161,11 @@ def test_from_python(url, monkeypatch):
 
     assert (True, 1) == (result.success, result.batch_id)
     assert SECRET not in f"{runner.config!r} {result!r}"
-    assert [(2, 1, 2)] == rows(url, COUNTED)
+    assert [(2, 1, 2)] == read_rows(url, COUNTS)
 
 
-def test_prefect_is_not_told_the_password(pipeline, url, prefect_server, monkeypatch):
-    import httpx  # Prefect brings it
+def test_prefect_does_not_get_the_password(pipeline, url, prefect_server, monkeypatch):
+    import httpx  # a dependency of Prefect
 
     monkeypatch.setenv("PREFECT_API_URL", prefect_server)
     assert 0 == pipeline("run-all", "sample.txt").returncode

@@ -1,4 +1,4 @@
-"""Text that nobody here wrote, many files in one command, against a count by other means."""
+"""Real text files of this machine, many in one command, compared with a count by awk."""
 
 import json
 import sqlite3
@@ -20,7 +20,7 @@ FILES = {
 
 
 def is_text(file):
-    """Tell whether a file is what is taken for text: UTF-8 without a NUL character."""
+    """Whether a file is text: UTF-8 without a NUL character."""
     data = file.read_bytes()
     try:
         data.decode("utf-8")
@@ -29,8 +29,8 @@ def is_text(file):
     return b"\0" not in data
 
 
-def counted(files):
-    """Return how many lines of each file are not blank, as awk sees it; files without any are left out."""
+def count_lines(files):
+    """Count by awk the lines of each file that are not blank; files without any are left out."""
     program = (
         r'{ sub(/\r$/, "") } /[^ \t\f\v]/ { count[FILENAME]++ } END { for (f in count) print count[f], f }'
     )
@@ -42,15 +42,15 @@ def counted(files):
     }
 
 
-def loaded(database):
-    """Return how many records of each source finalized batches hold; sources without any are left out."""
+def count_records(database):
+    """Count the finalized records of each source; sources without any are left out."""
     with closing(sqlite3.connect(database)) as connection:
         return dict(connection.execute("SELECT source, count(*) FROM finalized_records GROUP BY source"))
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_line_that_is_not_blank_is_a_record(pipeline, folder, name):
-    """Files that are text are loaded to the last line; the others are refused, and keep none from loading."""
+    """Text files are loaded to the last line; the others are refused, and do not stop the rest."""
     files = sorted({file.resolve() for file in FILES[name] if file.is_file()})
     if not files:
         pytest.skip(f"this system carries no {name}")
@@ -60,21 +60,21 @@ def test_every_line_that_is_not_blank_is_a_record(pipeline, folder, name):
 
     runs = json.loads(done.stdout)["runs"]
     refused = {run["input"]: run["error"]["code"] for run in runs if not run["success"]}
-    assert counted(text) == loaded(folder / "data/pipeline.db")
+    assert count_lines(text) == count_records(folder / "data/pipeline.db")
     assert {str(file) for file in files} - {str(file) for file in text} == refused.keys()
     assert set(refused.values()) <= {"input.undecodable", "input.nul"}
     assert done.returncode == (3 if refused else 0)
 
 
-def test_undecodable_file_is_refused_with_its_place(pipeline, folder):
-    """A real file in another encoding is named with byte and line, and loads once its encoding is."""
+def test_an_undecodable_file_is_refused_with_byte_and_line(pipeline, folder):
+    """A file in another encoding loads after its encoding is named."""
     latin = folder / "latin.txt"
     latin.write_bytes("first\nna\u00efve\n".encode("latin-1"))
 
     refused = pipeline("--log-level", "OFF", "run-all", "latin.txt")
-    named = pipeline("--log-level", "OFF", "run-all", "latin.txt", "--encoding", "latin-1")
+    loaded = pipeline("--log-level", "OFF", "run-all", "latin.txt", "--encoding", "latin-1")
 
     assert refused.returncode == 3
     assert "byte 8, line 2: not utf-8" in refused.stderr
-    assert named.returncode == 0
-    assert {latin.as_uri(): 2} == loaded(folder / "data/pipeline.db")
+    assert loaded.returncode == 0
+    assert {latin.as_uri(): 2} == count_records(folder / "data/pipeline.db")

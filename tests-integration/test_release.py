@@ -1,4 +1,4 @@
-"""The release script in real repositories: what it changes, and that a refusal changes nothing."""
+"""The release script in real repositories: what it changes; a refusal changes nothing."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 RELEASE = Path(__file__).parents[1] / ".ci/release.py"
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n- A thing is new.\n\n## [0.1.0] - 2025-01-01\n\n- The first.\n"
-# What each project depends on, in this small likeness of the repository.
+# The dependencies of each project, in a small copy of the repository.
 DEPENDENCIES = {
     "prefect-pipeline": ["pipeline-jobs @ {root:uri}/packages/pipeline-jobs"],
     "pipeline-jobs": [],
@@ -26,7 +26,7 @@ build-backend = "hatchling.build"
 
 [project]
 name = "{name}"
-version = "0.1.0"  # kept by hand
+version = "0.1.0"  # edited by hand
 dependencies = {dependencies}
 
 [tool.hatch.metadata]
@@ -48,8 +48,8 @@ def release(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def state(folder: Path) -> tuple[str, ...]:
-    """Everything that a release changes: commits, tags and files."""
+def read_state(folder: Path) -> tuple[str, ...]:
+    """Return everything that a release changes: commits, tags and files."""
     return tuple(
         run(folder, "git", *arguments)
         for arguments in (["rev-parse", "HEAD"], ["tag", "--list"], ["status", "--porcelain"])
@@ -87,7 +87,7 @@ def test_a_release_bumps_dates_commits_and_tags(repository, name):
     assert done.stdout == f"{name}-v0.1.1 is committed and tagged; `git push --follow-tags` makes it public\n"
     metadata = (repository / folder / "pyproject.toml").read_text(encoding="utf-8")
     assert tomllib.loads(metadata)["project"]["version"] == "0.1.1"
-    assert "# kept by hand" in metadata
+    assert "# edited by hand" in metadata
     today = datetime.now(UTC).date()
     expected = CHANGELOG.replace("## [Unreleased]\n", f"## [Unreleased]\n\n## [0.1.1] - {today}\n")
     assert (repository / folder / "CHANGELOG.md").read_text(encoding="utf-8") == expected
@@ -99,8 +99,8 @@ def test_a_release_bumps_dates_commits_and_tags(repository, name):
 
 
 def test_a_version_outside_a_dependents_range_is_refused(repository):
-    """The refusal names the dependents to widen: here the one that stops at 0.2."""
-    before = state(repository)
+    """The refusal names the dependents to widen: here the one with the upper bound 0.2."""
+    before = read_state(repository)
 
     refused = release(repository, "pipeline-jobs", "minor")
 
@@ -109,15 +109,15 @@ def test_a_version_outside_a_dependents_range_is_refused(repository):
         "  pipeline-db requires pipeline-jobs<0.2,>=0.1: widen it to include 0.2.0\n"
     )
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", expected)
-    assert state(repository) == before
+    assert read_state(repository) == before
 
 
-def test_all_reasons_are_given_at_once(repository):
-    """A maintainer mends everything in one go."""
+def test_all_reasons_are_reported_at_once(repository):
+    """A maintainer can fix all of them before the next try."""
     run(repository, "git", "tag", "pipeline-jobs-v1.0.0")
     changelog = repository / "packages/pipeline-jobs/CHANGELOG.md"
     changelog.write_text("## [Unreleased]\n## [0.1.0]\n", encoding="utf-8")
-    before = state(repository)
+    before = read_state(repository)
 
     refused = release(repository, "pipeline-jobs", "major")
 
@@ -130,11 +130,11 @@ def test_all_reasons_are_given_at_once(repository):
         "  pipeline-db requires pipeline-jobs<0.2,>=0.1: widen it to include 1.0.0",
         "  pipeline-orchestration requires pipeline-jobs<0.3,>=0.1: widen it to include 1.0.0",
     ]
-    assert state(repository) == before
+    assert read_state(repository) == before
 
 
-def test_a_file_git_does_not_know_is_refused(repository):
-    """What lies about untracked would be missing from the release."""
+def test_an_untracked_file_is_refused(repository):
+    """It would be missing from the release."""
     (repository / "forgotten.py").touch()
 
     refused = release(repository, "pipeline-cli", "patch")
@@ -154,18 +154,18 @@ def test_a_file_git_does_not_know_is_refused(repository):
     ],
 )
 def test_misuse_is_explained(repository, arguments, message):
-    """Neither a name nor a version is guessed."""
-    before = state(repository)
+    """The script guesses neither a name nor a version."""
+    before = read_state(repository)
 
     refused = release(repository, *arguments)
 
     assert refused.returncode == 1
     assert refused.stderr.startswith(message)
-    assert state(repository) == before
+    assert read_state(repository) == before
 
 
-def test_an_explicit_version_is_taken(repository):
-    """A release candidate too, and a dependent's open range includes it."""
+def test_an_explicit_version_is_released(repository):
+    """Also a release candidate; it is within the open range of a dependent."""
     done = release(repository, "pipeline-db", "0.2.0rc1")
 
     assert done.returncode == 0

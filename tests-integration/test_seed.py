@@ -1,4 +1,4 @@
-"""The demo this project began with: every command and every line of Python in it, as they stood there."""
+"""The first demo of this project: every command and every line of Python in it, unchanged."""
 
 import re
 import sqlite3
@@ -17,11 +17,11 @@ EOF
 """
 A = "  A        3 records  #.### s  {folder}/data/output/sample_processed.json\n"
 B = "  B        3 records  #.### s  batch 1\n"
-B_AGAIN = "  B        3 records  #.### s  batch 1, which held them already\n"
+B_AGAIN = "  B        3 records  #.### s  batch 1 (was there already)\n"
 C = "  C        3 records  #.### s  batch 1\n"
 JSON = "./data/output/sample_processed.json"
 
-# In this order. What is loaded once stays one batch, which the demo did not know when it was written.
+# In this order. Unlike when the demo was written, the same content is loaded only once.
 COMMANDS = [
     ("pipeline list-jobs", "Available jobs:\n  1. A\n  2. B\n  3. C\n"),
     ("pipeline run-all demo_data/sample.txt", f"demo_data/sample.txt\n{A}{B}{C}"),
@@ -70,13 +70,13 @@ FLEXIBLE = [
 ]
 
 
-def rows(database, query):
+def read_rows(database, query):
     with closing(sqlite3.connect(database)) as connection:
         return list(connection.execute(query))
 
 
 def test_every_command_of_the_demo(folder):
-    """Run in bash, one after another, as a reader of the demo does."""
+    """Run one after another in bash, as a reader of the demo does."""
     printed = []
     subprocess.run(["bash", "-ec", SAMPLE], check=True)
     for command, _ in COMMANDS:
@@ -87,7 +87,7 @@ def test_every_command_of_the_demo(folder):
 
     assert printed == [(command, expected.format(folder=folder)) for command, expected in COMMANDS]
     for database in ("./data/pipeline.db", "./my_data.db"):
-        ((number, source, name, *_, count, status, created, finalized, run),) = rows(
+        ((number, source, name, *_, count, status, created, finalized, run),) = read_rows(
             database, "SELECT * FROM processing_batches;"
         )
         assert (1, f"file://{folder}/demo_data/sample.txt", "sample.txt") == (number, source, name)
@@ -98,27 +98,27 @@ def test_every_command_of_the_demo(folder):
             (1, 1, "hello world"),
             (1, 2, "prefect pipeline"),
             (1, 3, "end to end"),
-        ] == rows(database, "SELECT * FROM processed_records;")
+        ] == read_rows(database, "SELECT * FROM processed_records;")
 
 
 @pytest.fixture
-def given(folder):
-    """What the lines of the demo take for granted."""
+def namespace(folder):
+    """The files and names that the Python lines of the demo use."""
     (folder / "input.txt").write_text("one\ntwo\n", encoding="utf-8")
     (folder / "processed.json").write_text('["three"]', encoding="utf-8")
     return {"processed_data": {"records": ["four", {"content": "five", "line_number": 7}]}}
 
 
-def test_every_line_of_python_of_the_demo(engine, given, folder, capsys):
-    """On both engines: a definition knows nothing of what runs it."""
-    exec(BASIC, given)
+def test_every_line_of_python_of_the_demo(engine, namespace, folder, capsys):
+    """On both engines."""
+    exec(BASIC, namespace)
     outputs = []
     for line, _ in FLEXIBLE:
-        exec(line, given)
-        assert given["result"].success, given["result"].error
-        assert given["result"].engine == engine
-        outputs.append((line, given["result"].output))
-    exec("print(runner.available_jobs)", given)
+        exec(line, namespace)
+        assert namespace["result"].success, namespace["result"].error
+        assert namespace["result"].engine == engine
+        outputs.append((line, namespace["result"].output))
+    exec("print(runner.available_jobs)", namespace)
 
     assert "Success! Output: 1\n['A', 'B', 'C']\n" == capsys.readouterr().out
     assert outputs == [
@@ -128,14 +128,14 @@ def test_every_line_of_python_of_the_demo(engine, given, folder, capsys):
         (f"file://{folder}/input.txt", "finalized", 2),
         (f"file://{folder}/processed.json", "finalized", 1),
         ("memory:", "finalized", 2),
-    ] == rows("pipeline.db", "SELECT source, status, record_count FROM processing_batches ORDER BY id")
+    ] == read_rows("pipeline.db", "SELECT source, status, record_count FROM processing_batches ORDER BY id")
 
 
-def test_a_failure_of_the_demo(engine, given, folder, capsys):
-    """Without the file, the last line of the demo's first half is the one that prints."""
+def test_a_failure_of_the_demo(engine, namespace, folder, capsys):
+    """Without the input, the last line of the first program prints the error."""
     (folder / "input.txt").unlink()
 
-    exec(BASIC, given)
+    exec(BASIC, namespace)
 
     assert f"Failed: {folder}/input.txt: no such file\n" == capsys.readouterr().out
 
@@ -147,11 +147,11 @@ def test_a_failure_of_the_demo(engine, given, folder, capsys):
         ("jobs", ["BaseJob", "JobA", "JobB", "JobC", "JobResult"]),
         ("config", ["PipelineConfig"]),
         ("database", ["ProcessedRecord", "ProcessingBatch"]),
-        ("validators", ["batch_id", "input_path"]),
+        ("validators", ["parse_batch_id", "parse_input_path"]),
     ],
 )
 def test_the_modules_of_the_demo_can_be_imported(module, names):
-    """The layout it showed is kept as aliases."""
+    """The import paths of the demo are kept as aliases."""
     namespace = {}
 
     exec(f"from prefect_pipeline.{module} import {', '.join(names)}", namespace)

@@ -1,4 +1,4 @@
-"""Open what runs leave in Prefect's UI in a browser, read it as a person does, and keep pictures of it.
+"""Check in a browser what runs show in Prefect's UI, and keep pictures.
 
 python ui/run.py [--shots FOLDER]
 """
@@ -10,27 +10,27 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pages import browser, look
-from scene import played
-from server import started
+from fixtures import create_fixtures
+from pages import check_pages, open_browser
+from server import run_server
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def main() -> None:
-    """Play the scene on a server of its own, and look at it."""
+    """Create the runs on a Prefect server, and check its pages."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--shots", type=Path, default=Path("ui-shots"), help="folder for the pictures")
     shots = parser.parse_args().shots.absolute()
     chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
     if chromium is None:
-        sys.exit("there is no chromium: apt-get install chromium, or say by CHROMIUM=… where one is")
-    # A short name: it stands in the pictures.
-    with tempfile.TemporaryDirectory(prefix="demo-") as place, started(Path(place)) as server:
-        scene = played(server)
-        with browser(chromium) as page:
-            look(page, server.url, scene, shots)
-    print(f"all is there; pictures are in {shots}")
+        sys.exit("chromium not found: apt-get install chromium, or set CHROMIUM to its path")
+    # A short name, because the pictures show it.
+    with tempfile.TemporaryDirectory(prefix="demo-") as place, run_server(Path(place)) as server:
+        fixtures = create_fixtures(server)
+        with open_browser(chromium) as page:
+            check_pages(page, server.url, fixtures, shots)
+    print(f"all pages are as expected; pictures: {shots}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A Prefect server with its pages, on a free port of this machine alone, and programs that use it."""
+"""A Prefect server with its UI on a free local port, and commands that use it."""
 
 import os
 import socket
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-_PATIENCE = 180  # seconds: the first start runs all migrations
+_TIMEOUT = 180  # seconds: the first start runs all migrations
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs, and a folder in which commands use it.
+    """A running server, and a folder for commands that use it.
 
     Args:
-        url: of its pages.
-        folder: where commands run.
-        environment: in which they do.
+        url: URL of its UI.
+        folder: current folder of the commands.
+        environment: environment variables of the commands.
     """
 
     url: str
@@ -36,21 +36,21 @@ class Server:
 
 
 @contextmanager
-def started(place: Path) -> Iterator[Server]:
-    """Start a server whose database is in a folder, and stop it at the end of the block."""
+def run_server(place: Path) -> Iterator[Server]:
+    """Run a server for the block, with its database in a folder."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     folder = place / "work"
     folder.mkdir()
-    environment = _environment(place, url)
-    # Its own API is beside it, wherever the environment would have it look for one.
-    of_server = {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
+    environment = _build_environment(place, url)
+    # The server uses its own API, whatever the environment says.
+    server_environment = {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
     words = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with (place / "server.log").open("wb") as log:
-        process = subprocess.Popen(words, cwd=place, env=of_server, stdout=log, stderr=log)
+        process = subprocess.Popen(words, cwd=place, env=server_environment, stdout=log, stderr=log)
     try:
-        _wait(process, port)
+        _wait_until_ready(process, port)
         yield Server(url, folder, environment)
     finally:
         process.terminate()
@@ -61,7 +61,7 @@ def started(place: Path) -> Iterator[Server]:
             process.wait()
 
 
-def _environment(place: Path, url: str) -> dict[str, str]:
+def _build_environment(place: Path, url: str) -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PIPELINE_"))
     }
@@ -77,15 +77,15 @@ def _environment(place: Path, url: str) -> dict[str, str]:
     }
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + _TIMEOUT
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            sys.exit(f"the server ended with {process.returncode}; see server.log")
+            sys.exit(f"the server ended with exit code {process.returncode}; see server.log")
         with suppress(OSError, HTTPException):
             connection = HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/api/health")
             if connection.getresponse().status == 200:
                 return
         time.sleep(0.3)
-    sys.exit(f"the server did not start within {_PATIENCE} s")
+    sys.exit(f"the server did not start within {_TIMEOUT} s")

@@ -41,7 +41,10 @@ class Load(sqla.CopyToTable):
     source = luigi.Parameter()
     connection_string = DATABASE
     table = "records"
-    columns: ClassVar = [(["line_number", sqlalchemy.Integer], {}), (["content", sqlalchemy.Text], {})]
+    columns: ClassVar[list[tuple[object, ...]]] = [
+        (["line_number", sqlalchemy.Integer], {}),
+        (["content", sqlalchemy.Text], {}),
+    ]
 
     def requires(self) -> luigi.Task:
         """Ask for the JSON file."""

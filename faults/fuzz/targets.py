@@ -1,20 +1,26 @@
-"""What is fuzzed: functions that are given any bytes and raise for a fault, for nothing else."""
+"""Fuzz targets: functions that take any bytes and raise only for a fault."""
 
 import json
 import os
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from unittest.mock import patch
 
-from pipeline_jobs import InputError, batch_id, handwritten, input_file, reading, shown, strict_json
-from pipeline_jobs.document import recognised_head
-from pipeline_jobs.header import header as parsed
-from pipeline_jobs.splitting import LineSplitter
+from sweep import require
+
+from pipeline_jobs import InputError, parse_batch_id
+from pipeline_jobs.documents import handwritten, reader, strict_json
+from pipeline_jobs.documents.header import parse_header
+from pipeline_jobs.documents.splitter import LineSplitter
+from pipeline_jobs.documents.writer import parse_head
+from pipeline_jobs.escaping import escape
+from pipeline_jobs.storage.input import LocalInput
 from pipeline_orchestration import PipelineConfig, UsageError
-from pipeline_orchestration.crossing import crossed, restored
+from pipeline_orchestration.inputs import MEMORY, RunInput, from_text, to_text
 
-from .model import Pair, RefusedError, lines_of, meant, text_of, written
+from .reference import NumberedRecord, RefusedError, decode_text, parse_document, parse_json, split_lines
 
 type Target = Callable[[bytes], None]
 
@@ -29,7 +35,6 @@ _ENCODINGS = [
     "gb18030",
     "iso2022_jp",
 ]
-_CHUNK = handwritten.CHUNK
 _BLOCKS = [1, 2, 3, 5, 16, 64]
 _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[nrt])")
 _SETTINGS = [
@@ -38,102 +43,91 @@ _SETTINGS = [
 _folder: list[Path] = []
 
 
-class FaultError(Exception):
-    """A promise is broken."""
-
-
-def must(holds: object, *said: object) -> None:
-    """Raise unless a promise holds."""
-    if not holds:
-        raise FaultError(*said)
-
-
-def splitter(data: bytes) -> None:
-    """Split bytes: the same records however they are cut, and those of the model."""
+def fuzz_splitter(data: bytes) -> None:
+    """Split bytes into records: the same ones for every block size, and those of the reference."""
     encoding = _ENCODINGS[data[0] % len(_ENCODINGS)] if data else "utf-8"
     block = _BLOCKS[data[1] % len(_BLOCKS)] if data[1:] else 1
     data = data[2:]
-    whole, cut = _split(data, encoding, len(data) or 1), _split(data, encoding, block)
-    must(whole == cut, encoding, block, whole, cut)
+    whole, in_blocks = _split(data, encoding, len(data) or 1), _split(data, encoding, block)
+    require(whole == in_blocks, encoding, block, whole, in_blocks)
     try:
-        text = text_of(data, encoding)
+        text = decode_text(data, encoding)
     except UnicodeError:
-        must(whole is None, encoding, "is undecodable", whole)
+        require(whole is None, encoding, "is undecodable", whole)
         return
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        must(whole is None, encoding, "holds what is no text", whole)
+        require(whole is None, encoding, "holds characters that are not text", whole)
         return
-    must(whole == lines_of(text), encoding, whole, lines_of(text))
+    require(whole == split_lines(text), encoding, whole, split_lines(text))
 
 
-def _split(data: bytes, encoding: str, block: int) -> tuple[list[Pair], int] | None:
+def _split(data: bytes, encoding: str, block: int) -> tuple[list[NumberedRecord], int] | None:
     lines = LineSplitter("x", encoding)
     blocks = [data[start : start + block] for start in range(0, len(data), block)]
     try:
-        records = [(each.line_number, each.content) for chunk in lines.chunks(blocks) for each in chunk]
+        records = [(each.line_number, each.content) for chunk in lines.split(blocks) for each in chunk]
     except InputError:
         return None
     return records, lines.lines
 
 
-def document(data: bytes) -> None:
-    """Read a document: the records that it means to everybody, or a refusal, whatever the blocks."""
+def fuzz_document(data: bytes) -> None:
+    """Read a document: the records of the reference or a refusal, for every block size."""
     block = (3, 7, 64, 1 << 20)[data[0] % 4] if data else 3
     data = data[1:]
     try:
-        expected = sorted(meant(written(data)))
+        expected = sorted(parse_document(parse_json(data)))
     except RefusedError:
         expected = None
-    path = _place() / "x.json"
+    path = _get_work_folder() / "x.json"
     path.write_bytes(data)
-    modules = (reading, strict_json)
-    for module in modules:
-        module.BLOCK = block
-    for module in (handwritten, reading):
-        module.CHUNK = 2
+    with ExitStack() as stack:
+        for module in (reader, strict_json):
+            stack.enter_context(patch.object(module, "BLOCK", block))
+        stack.enter_context(patch.object(handwritten, "CHUNK", 2))
+        found = _read_or_refuse(path)
+    path.unlink()
+    require(expected == found, expected, found)
+
+
+def _read_or_refuse(path: Path) -> list[NumberedRecord] | None:
     try:
         found = sorted(_read(path))
-        source = reading.source_in(path)
-        must(source is None or source.uri, source)
+        source = reader.read_source(path)
+        require(source is None or source.uri, source)
     except InputError as error:
-        must(str(error).isprintable(), str(error))
-        found = None
-    finally:
-        for module in modules:
-            module.BLOCK = input_file.BLOCK
-        for module in (handwritten, reading):
-            module.CHUNK = _CHUNK
-        path.unlink()
-    must(expected == found, expected, found)
+        require(str(error).isprintable(), str(error))
+        return None
+    return found
 
 
-def _read(path: Path) -> list[Pair]:
-    with input_file.InputFile(path) as file:
-        chunks = reading.read_file(file).chunks
+def _read(path: Path) -> list[NumberedRecord]:
+    with LocalInput(path) as file:
+        chunks = reader.read_file(file).chunks
         return [(each.line_number, each.content) for chunk in chunks for each in chunk]
 
 
-def identifier(data: bytes) -> None:
+def fuzz_identifier(data: bytes) -> None:
     """Parse a batch id: decimal text below 2^63 and nothing else."""
     text = data.decode("utf-8", "surrogateescape")
     expected = int(text) if re.fullmatch("[1-9][0-9]{0,18}", text) else 0
     number = int.from_bytes(data, signed=True)
     for value, id_ in ((text, expected), (number, number)):
         try:
-            found = batch_id(value)
+            found = parse_batch_id(value)
         except InputError as error:
-            must(not 0 < id_ < 2**63, value, error)
-            must(str(error).isprintable(), str(error))
+            require(not 0 < id_ < 2**63, value, error)
+            require(str(error).isprintable(), str(error))
         else:
-            must(found == id_ and 0 < id_ < 2**63, value, found)
+            require(found == id_ and 0 < id_ < 2**63, value, found)
 
 
-def settings(data: bytes) -> None:
-    """Load settings from a file or the environment: a configuration, or a refusal that can be printed."""
+def fuzz_settings(data: bytes) -> None:
+    """Load settings from a file or the environment: a configuration or a printable error."""
     kind, content = (data[0] if data else 0), data[1:]
     environment = dict(os.environ)
     here = Path.cwd()
-    os.chdir(_place())
+    os.chdir(_get_work_folder())
     try:
         if kind % 4 < 2:  # half of them
             Path(("pipeline.toml", "pyproject.toml")[kind % 2]).write_bytes(content)
@@ -144,10 +138,10 @@ def settings(data: bytes) -> None:
         try:
             loaded = PipelineConfig.load()
         except UsageError as error:
-            must(error.code == "usage.setting", error.code)
-            must(str(error).isprintable(), str(error))
+            require(error.code == "usage.setting", error.code)
+            require(str(error).isprintable(), str(error))
         else:
-            must(loaded.output_dir.is_absolute(), loaded)
+            require(not isinstance(loaded.output_dir, Path) or loaded.output_dir.is_absolute(), loaded)
     finally:
         for name in ("pipeline.toml", "pyproject.toml"):
             Path(name).unlink(missing_ok=True)
@@ -156,64 +150,71 @@ def settings(data: bytes) -> None:
         os.environ.update(environment)
 
 
-def terminal(data: bytes) -> None:
-    """Show text: all of it prints, what prints already stays, and nothing is lost."""
+def fuzz_terminal(data: bytes) -> None:
+    """Escape text: the result is printable, escaping it again changes nothing, and nothing is lost."""
     for text in (data.decode("utf-8", "surrogateescape"), data.decode("utf-32", "replace")):
-        found = shown(text)
-        must(found.isprintable(), found)
-        must(shown(found) == found, found)
+        found = escape(text)
+        require(found.isprintable(), found)
+        require(escape(found) == found, found)
         if "\\" not in text and not re.search("[\udc80-\udcff]", text):
             back = _ESCAPE.sub(lambda each: each[0].encode().decode("unicode_escape"), found)
-            must(back == text, text, back)
+            require(back == text, text, back)
 
 
-def header(data: bytes) -> None:
-    """Recognise the head of a document: only one that the strict parser takes for the same."""
-    recognised = recognised_head(data)
+def fuzz_header(data: bytes) -> None:
+    """Recognise the head of a document: only if the strict parser reads it the same way."""
+    recognised = parse_head(data)
     with suppress(RefusedError):
-        values = written(data)
+        values = parse_json(data)
         if isinstance(values, dict):
             with suppress(InputError):
-                parsed(values, "x")
+                parse_header(values, "x")
     if recognised:
         source, length = recognised
-        beside = json.loads(data[:length] + b"]}")
-        must(beside.pop("records") == [], beside)
-        strictly = parsed(beside, "x").origin
-        must(strictly == source, strictly, source)
+        completed = json.loads(data[:length] + b"]}")
+        require(completed.pop("records") == [], completed)
+        strictly = parse_header(completed, "x").origin
+        require(strictly == source, strictly, source)
 
 
-def crossing(data: bytes) -> None:
-    """Let values cross to an engine and back: the same value, and text that is harmless on the way."""
+def fuzz_crossing(data: bytes) -> None:
+    """Write inputs as text for Prefect and read them back: printable text, and the same input."""
     text = data.decode("utf-8", "surrogateescape")
     values: list[object] = [text, data.decode("utf-8", "replace"), len(data), [text]]
     with suppress(ValueError, RecursionError):
         values.append(json.loads(data))
     for value in values:
-        with suppress(InputError), crossed(value, _place()) as crossing_text:
-            must(crossing_text.isprintable(), crossing_text)
-            back = restored(crossing_text)
-            # A path that exists comes back as one; not-a-number does not equal itself.
-            must(
-                repr(back) == repr(value) or (isinstance(back, Path) and isinstance(value, str)), value, back
-            )
+        run_input = RunInput.parse(value)
+        sent = to_text(run_input)
+        require(sent.isprintable(), sent)
+        match value:
+            case str() if not run_input.refusal and (sent == value or isinstance(run_input.value, Path)):
+                require(from_text(sent) == run_input.value, value, sent)
+            case str() | int():  # refused, unprintable, too long, or a number
+                require(sent in (run_input.label, MEMORY), value, sent)
+            case _:  # data never reach Prefect
+                require(sent == MEMORY, value, sent)
     if "\0" not in text:
         path = Path("/data", text)
-        with suppress(UnicodeEncodeError), crossed(path, _place()) as crossing_text:
-            must(restored(crossing_text) == path, path, crossing_text)
+        require(from_text(to_text(RunInput.parse(path))) == path, path)
 
 
-def work_in(folder: Path) -> None:
-    """Say where targets may write: an empty folder, which stays empty."""
+def set_work_folder(folder: Path) -> None:
+    """Set the folder in which targets may write: an empty one, which they leave empty."""
     _folder[:] = [folder]
 
 
-def _place() -> Path:
+def _get_work_folder() -> Path:
     return _folder[0]
 
 
-TARGETS: dict[str, Target] = {
-    target.__name__: target
-    for target in (splitter, document, identifier, settings, terminal, header, crossing)
+TARGETS: Mapping[str, Target] = {
+    "crossing": fuzz_crossing,
+    "document": fuzz_document,
+    "header": fuzz_header,
+    "identifier": fuzz_identifier,
+    "settings": fuzz_settings,
+    "splitter": fuzz_splitter,
+    "terminal": fuzz_terminal,
 }
-"""The targets by name."""
+"""The targets, by the name of their corpus folder."""

@@ -1,11 +1,14 @@
-"""Results as text and as JSON, compared as a whole."""
+"""Results as text and as JSON: whole outputs, as programs rely on them."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from pipeline_cli.report import as_json, as_text
+from pipeline_cli import streams
+from pipeline_cli.output.report import print_json, print_text
 from pipeline_jobs import BatchId, InputError, JobResult
 from pipeline_orchestration import PipelineRunner, RunResult
 
@@ -19,19 +22,21 @@ def runner(folder):
 
 
 @pytest.fixture
-def report(runner, capsys):
-    """Prints results as they would be of as many inputs, and returns standard output and error."""
+def report(runner, capsys, monkeypatch):
+    """Print the results of one input per argument; return standard output and standard error."""
+    # An earlier test may have diverted the output of this process.
+    monkeypatch.setattr(streams, "_state", streams._State())
 
-    def printed(*jobs, how=as_text):
+    def report(*jobs, print_results=print_text):
         results = [RunResult("x.txt", "local", each) for each in jobs]
-        how(runner, ["x.txt"] * len(results), results, GIVEN)
+        print_results(runner, ["x.txt"] * len(results), results, GIVEN)
         return tuple(capsys.readouterr())
 
-    return printed
+    return report
 
 
 def test_one_input_has_a_line_for_each_job(report):
-    """Columns stand below each other, and the longest name of a job sets the first."""
+    """The longest name of a job sets the width of the first column."""
     b = JobResult("load", BatchId(12), seconds=61.5, counts={"records": 3})
 
     out, err = report((A, b))
@@ -44,45 +49,60 @@ def test_one_input_has_a_line_for_each_job(report):
     assert "" == err
 
 
-def test_the_page_of_a_run_that_failed_is_named_once(runner, capsys):
-    """That of others Prefect's own log names, and standard output is the same on both engines."""
+def test_the_page_of_a_failed_run_is_printed_once(runner, capsys):
+    """After a success Prefect's log has named it; standard output is the same on both engines."""
     page = "http://localhost:4200/runs/flow-run/1"
     done = RunResult("x.txt", "prefect", (A,), run_id="1", url=page)
     failed = RunResult(
         "y.txt", "prefect", (JobResult("A", exception=ValueError("no")),), run_id="1", url=page
     )
 
-    as_text(runner, ["x.txt"], [done], GIVEN)
-    quiet = capsys.readouterr()
-    as_text(runner, ["x.txt", "y.txt", "y.txt"], [done, failed, failed], GIVEN)
-    told = capsys.readouterr()
+    print_text(runner, ["x.txt"], [done], GIVEN)
+    success = capsys.readouterr()
+    print_text(runner, ["x.txt", "y.txt", "y.txt"], [done, failed, failed], GIVEN)
+    failure = capsys.readouterr()
 
-    assert "" == quiet.err
-    assert f"On Prefect: {page}" == told.err.splitlines()[-1]
-    assert 1 == (quiet.out + told.out + told.err).count("://")
+    assert "" == success.err
+    assert f"On Prefect: {page}" == failure.err.splitlines()[-1]
+    assert 1 == (success.out + failure.out + failure.err).count("://")
 
 
 @pytest.mark.parametrize(
     ("output", "counts", "expected"),
     [
         (BatchId(7), {}, "batch 7"),
-        (BatchId(7), {"duplicate": 3}, "batch 7, which held them already"),
-        (BatchId(7), {"resumed": 3}, "batch 7, left unfinished before"),
+        (BatchId(7), {"duplicate": 3}, "batch 7 (was there already)"),
+        (BatchId(7), {"resumed": 3}, "batch 7 (resumed)"),
         (7, {}, "7"),
         ({"words": 7}, {}, "{'words': 7}"),
         ("a\x1b[31m\nb", {}, "a\\x1b[31m\\nb"),
         (Path("/a\nb\udcff"), {}, "/a\\nb\\xff"),
+        (["x" * 100] * 5, {}, f"{str(['x' * 100] * 5)[:500]}… (520 characters)"),
         (None, {}, ""),
     ],
 )
-def test_what_a_job_returned_ends_its_line(report, output, counts, expected):
-    """A number is a batch only if it is one: a job of a user's own may count something else."""
+def test_the_output_of_a_job_ends_its_line(report, output, counts, expected):
+    """Only a BatchId is called a batch: a user's own job may return any number."""
     out, _ = report((JobResult("D", output, counts=counts),))
 
     assert f"x.txt\n  D                     0.000 s  {expected}".rstrip() + "\n" == out
 
 
-def test_several_inputs_have_a_line_each(report):
+def test_counts_of_ones_own_stand_in_the_line_of_their_job(report):
+    """Behind the records, if there are any."""
+    read = JobResult("read", None, counts={"orders": 3000, "records": 2, "lines": 5, "free": 1})
+    mail = JobResult("mail", "sent", counts={"messages": 1})
+
+    out, _ = report((read, mail))
+
+    assert (
+        "x.txt\n"
+        "  read  2 records, 3,000 orders, 1 free    0.000 s\n"
+        "  mail                       1 messages    0.000 s  sent\n"
+    ) == out
+
+
+def test_several_inputs_have_one_line_each(report):
     b = JobResult("B", BatchId(1), seconds=0.5, counts={"records": 1234567})
     again = JobResult("B", BatchId(1), counts={"records": 3, "duplicate": 3})
     failed = JobResult("A", exception=InputError("input.nul", "x.txt, line 2: a NUL character is no text"))
@@ -100,8 +120,8 @@ def test_several_inputs_have_a_line_each(report):
     assert "Error: A x.txt: x.txt, line 2: a NUL character is no text [input.nul]\n" == err
 
 
-def test_a_failure_says_where_and_with_which_code(report):
-    """What did run before it is reported all the same."""
+def test_a_failure_names_job_input_and_code(report):
+    """The jobs that ran before it are printed, too."""
     bug = JobResult("B", exception=ValueError("a\x1b[31m\nb"))
 
     out, err = report((A, bug))
@@ -109,7 +129,7 @@ def test_a_failure_says_where_and_with_which_code(report):
     assert "x.txt\n  A  1,234,567 records    0.013 s  /out/x.json\n" == out
     assert (
         "Error: B x.txt: ValueError: a\\x1b[31m\\nb [internal.ValueError]\n"
-        "To continue: pipeline run --start-from B /out/x.json\n"
+        "To continue, after mending the job: pipeline run --start-from B /out/x.json\n"
     ) == err
 
 
@@ -122,11 +142,106 @@ def test_a_failure_says_where_and_with_which_code(report):
         (float("-inf"), "-inf"),
         ({"words": 7}, "{'words': 7}"),
         ("a\nb", "a\\nb"),
+        ("x" * 10_001, f"{'x' * 10_000}… (10,001 characters)"),
     ],
 )
-def test_an_output_json_cannot_hold_is_text(report, output, expected):
-    """Of what a job of a user's own returns; not-a-number would make the document none."""
-    out, _ = report((JobResult("D", output),), how=as_json)
+def test_an_output_that_json_cannot_hold_is_text(report, output, expected):
+    """A user's own job may return anything; NaN would make the document invalid."""
+    out, _ = report((JobResult("D", output),), print_results=print_json)
 
     document = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert expected == document["runs"][0]["output"]
+
+
+@pytest.mark.parametrize("output", ["a\ud800", "https://me:hunter2@host/x"])
+def test_a_failure_after_an_output_that_no_command_can_name_has_no_command(report, output):
+    done, failed = JobResult("A", output), JobResult("B", exception=OSError("disk full"))
+
+    _, err = report((done, failed))
+    document, _ = report((done, failed), print_results=print_json)
+
+    assert "Error: B x.txt: OSError: disk full [internal.OSError]\n" == err
+    assert json.loads(document)["runs"][0]["continue_with"] is None
+
+
+def test_json_of_a_success(pipeline, folder):
+    done = pipeline("run-all", "sample.txt", "--json")
+
+    document = done.document
+    run_id = document["runs"][0]["run_id"]
+    assert all(job.pop("seconds") > 0 for job in document["runs"][0]["jobs"])
+    path = f"{folder}/data/output/sample_processed.json"
+    a = {"output": path, "counts": {"lines": 3, "records": 3, "blank": 0}}
+    c = {"output": 1, "counts": {"records": 3}}
+    assert {
+        "success": True,
+        "engine": "local",
+        "engine_reason": "no Prefect API is configured",
+        "error": None,
+        "runs": [
+            {
+                "input": "sample.txt",
+                "success": True,
+                "output": 1,
+                "batch_id": 1,
+                "duplicate": False,
+                "run_id": run_id,
+                "url": None,
+                "jobs": [
+                    {"job": "A", "success": True, **a},
+                    {"job": "B", "success": True, **c},
+                    {"job": "C", "success": True, **c},
+                ],
+                "error": None,
+                "continue_with": None,
+            }
+        ],
+    } == document
+    assert 0 == done.code
+    with closing(sqlite3.connect("data/pipeline.db")) as database:
+        assert [(run_id,)] == database.execute("SELECT run_id FROM processing_batches").fetchall()
+
+
+def test_json_of_a_failure(pipeline, folder):
+    """The error is that of the input; the failed job is one of its jobs."""
+    done = pipeline("run-all", "no such\nfile", "sample.txt", "--json")
+
+    first, second = done.document["runs"]
+    assert first["jobs"][0].pop("seconds") >= 0
+    assert {
+        "input": "no such\\nfile",
+        "success": False,
+        "output": None,
+        "batch_id": None,
+        "duplicate": False,
+        "run_id": second["run_id"],
+        "url": None,
+        "jobs": [{"job": "A", "success": False, "output": None, "counts": {}}],
+        "error": {
+            "job": "A",
+            "code": "input.missing",
+            "message": f"{folder}/no such\\nfile: no such file",
+            "retriable": False,
+        },
+        "continue_with": None,
+    } == first
+    assert (True, None) == (second["success"], second["error"])
+    assert (3, False, None) == (done.code, done.document["success"], done.document["error"])
+    assert "Error:" not in done.err
+
+
+def test_json_of_an_input_that_was_not_run(pipeline, folder):
+    """If what all inputs share has failed, the others have no job to name."""
+    (folder / "data").touch()
+
+    done = pipeline("--db-path", "x.db", "run-all", "sample.txt", "other.txt", "--json")
+
+    failed, skipped = done.document["runs"]
+    assert (5, "output.not_a_folder") == (done.code, failed["error"]["code"])
+    assert {
+        "job": None,
+        "code": "orchestration.not_run",
+        "message": "not run after sample.txt failed: output.not_a_folder",
+        "retriable": False,
+    } == skipped["error"]
+    assert ([], None) == (skipped["jobs"], skipped["continue_with"])

@@ -1,4 +1,4 @@
-"""What the tests of the database share."""
+"""Fixtures for the tests of this package."""
 
 import os
 import sqlite3
@@ -18,17 +18,17 @@ from pipeline_db.testing import store as sqlite_store
 
 __all__ = ["postgres_server", "postgres_store", "postgres_url", "sqlite_store"]
 
-# A slow machine is no fault in the code.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+# No deadlines: a slow machine is not a bug.
+settings.register_profile("no deadlines", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no deadlines")
 
 NOBODY = 65534
 
-type Asked = Callable[..., list[tuple[object, ...]]]
+type Ask = Callable[..., list[tuple[object, ...]]]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what is about batches, in `test_store*.py`, on each database; the rest is of one or neither."""
+    """Run the tests of the store, in `test_store*.py`, on each kind of database."""
     if "store" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2].startswith(
         "test_store"
     ):
@@ -37,21 +37,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def kind(request: pytest.FixtureRequest) -> str:
-    """The kind of database that a test runs on."""
+    """The kind of database of this test."""
     return getattr(request, "param", "sqlite")
 
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, kind: str) -> PeeweeStore:
-    """A store in a new database of the test's own."""
+    """A store in a new database."""
     return request.getfixturevalue(f"{kind}_store")
 
 
 @pytest.fixture(scope="session")
-def ask() -> Asked:
-    """Run a statement in a file or on the database of a store, past all of ours, and return the rows."""
+def ask() -> Ask:
+    """Execute SQL in a store's database or in a file, without this package, and return the rows."""
 
-    def asked(place: PeeweeStore | Path, statement: str) -> list[tuple[object, ...]]:
+    def execute(place: PeeweeStore | Path, statement: str) -> list[tuple[object, ...]]:
         if isinstance(place, PeeweeStore) and place.path is None:
             with psycopg.connect(place.place.with_password, autocommit=True) as server:
                 cursor = server.execute(statement)
@@ -59,28 +59,28 @@ def ask() -> Asked:
         with closing(sqlite3.connect(getattr(place, "path", place))) as connection, connection:
             return connection.execute(statement).fetchall()
 
-    return asked
+    return execute
 
 
 @pytest.fixture(scope="session")
-def batch_of() -> Callable[[PeeweeStore, int], ProcessingBatch]:
-    """Return a batch as Peewee reads it."""
+def read_batch() -> Callable[[PeeweeStore, int], ProcessingBatch]:
+    """Read a batch with Peewee."""
 
-    def found(store: PeeweeStore, batch_id: int) -> ProcessingBatch:
-        database = peewee_database(store)
+    def read(store: PeeweeStore, batch_id: int) -> ProcessingBatch:
+        database = create_peewee_database(store)
         with database.connection_context():
             return ProcessingBatch.select().where(ProcessingBatch.id == batch_id).get(database)
 
-    return found
+    return read
 
 
 @pytest.fixture(scope="session")
-def peewee_of() -> Callable[[PeeweeStore], peewee.Database]:
-    """Return the database of a store as one of Peewee's."""
-    return peewee_database
+def peewee_database() -> Callable[[PeeweeStore], peewee.Database]:
+    """Return a Peewee database for a store."""
+    return create_peewee_database
 
 
-def peewee_database(store: PeeweeStore) -> peewee.Database:
+def create_peewee_database(store: PeeweeStore) -> peewee.Database:
     if store.path is not None:
         return peewee.SqliteDatabase(str(store.path))
     if hasattr(peewee, "Psycopg3Adapter"):
@@ -92,10 +92,10 @@ def peewee_database(store: PeeweeStore) -> peewee.Database:
 
 
 @pytest.fixture(scope="session")
-def kept(files: Callable[[Path], dict[str, bytes]], ask: Asked) -> Callable[[PeeweeStore], object]:
-    """Return all that a database holds, down to which transaction wrote it: equal if nothing was changed."""
+def read_everything(files: Callable[[Path], dict[str, bytes]], ask: Ask) -> Callable[[PeeweeStore], object]:
+    """Return the whole contents of a database, including transaction ids: equal if nothing was written."""
 
-    def found(store: PeeweeStore) -> object:
+    def read(store: PeeweeStore) -> object:
         if store.path is not None:
             return files(store.path.parent)
         tables = ask(
@@ -104,25 +104,25 @@ def kept(files: Callable[[Path], dict[str, bytes]], ask: Asked) -> Callable[[Pee
         ours = [name for (name,) in tables if name in {"processing_batches", "processed_records"}]
         return sorted(tables), [ask(store, f"SELECT ctid, xmin, * FROM {name}") for name in sorted(ours)]
 
-    return found
+    return read
 
 
 @pytest.fixture(scope="session")
 def files() -> Callable[[Path], dict[str, bytes]]:
-    """Return all that is in a folder: the bytes of each file by its name, none for what is no file."""
+    """Return the contents of a folder: the bytes of each file by its name, none for other entries."""
 
-    def found(folder: Path) -> dict[str, bytes]:
+    def read(folder: Path) -> dict[str, bytes]:
         return {
             str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
             for path in sorted(folder.rglob("*"))
         }
 
-    return found
+    return read
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A folder of the person that the tests of file modes act as."""
+    """A folder of the user as whom the tests of file modes run."""
     with TemporaryDirectory() as folder:
         if os.geteuid() == 0:
             os.chown(folder, NOBODY, -1)
@@ -132,10 +132,10 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def unprivileged() -> Callable[[], AbstractContextManager[None]]:
-    """Act as somebody whom file modes bind, which root is not."""
+    """Run the block as a user whom file modes restrict, unlike root."""
 
     @contextmanager
-    def acting() -> Iterator[None]:
+    def run_as_nobody() -> Iterator[None]:
         if os.geteuid():
             yield
             return
@@ -145,4 +145,4 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
         finally:
             os.setresuid(0, 0, 0)
 
-    return acting
+    return run_as_nobody

@@ -1,6 +1,7 @@
-"""Peewee's view of the tables is the one that the files have."""
+"""The models match the tables that the migrations create."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,8 @@ from peewee import IntegrityError, SqliteDatabase
 
 from pipeline_db import ProcessedRecord, ProcessingBatch
 from pipeline_db.models import UtcField
-from pipeline_db.sqlite import Connection, create
+from pipeline_db.sqlite.migrations import migrate
+from pipeline_jobs import OnDuplicate, Source
 
 NOW = datetime(2026, 11, 23, 22, 1, 2, 345678, UTC)
 BATCH = {
@@ -24,21 +26,39 @@ BATCH = {
 
 @pytest.fixture
 def database(tmp_path):
-    """A database of the present schema, open for writing."""
-    create(tmp_path / "p.db")
-    with Connection(tmp_path / "p.db", 1) as connection, connection.writing():
-        yield connection.database
+    """A SQLite database with the current schema."""
+    database = SqliteDatabase(str(tmp_path / "p.db"), pragmas={"foreign_keys": 1})
+    with database.connection_context(), database.atomic():
+        migrate(database.connection(), Path(database.database))
+        yield database
+
+
+def describe(model):
+    """Return name, nullability and membership in the primary key of each column."""
+    keys = {field.name for field in model._meta.get_primary_keys()}
+    return [(field.column_name, field.null, field.name in keys) for field in model._meta.sorted_fields]
 
 
 @pytest.mark.parametrize("model", [ProcessingBatch, ProcessedRecord])
-def test_a_model_has_the_columns_of_its_table(database, model):
-    """The tables are made by the steps of the schema, so nothing else keeps the models from drifting away."""
+def test_a_model_matches_its_table_in_sqlite(database, model):
+    """The tables are created by frozen SQL, so only this test keeps the models equal to them."""
     columns = database.execute_sql(f"PRAGMA table_info({model._meta.table_name})").fetchall()
-    expected = [(name, not required and not key, bool(key)) for _, name, _, required, _, key in columns]
-    keys = {field.name for field in model._meta.get_primary_keys()}
-    fields = model._meta.sorted_fields
 
-    assert expected == [(field.column_name, field.null, field.name in keys) for field in fields]
+    expected = [(name, not required and not key, bool(key)) for _, name, _, required, _, key in columns]
+    assert expected == describe(model)
+
+
+@pytest.mark.parametrize("model", [ProcessingBatch, ProcessedRecord])
+def test_a_model_matches_its_table_in_postgresql(postgres_store, ask, model):
+    postgres_store.load(Source("file:///a", "a"), [], OnDuplicate.SKIP)
+    columns = """
+        SELECT attname, NOT attnotnull, EXISTS (
+            SELECT FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey)
+        )
+        FROM pg_attribute WHERE attrelid = '{}'::regclass AND attnum > 0 ORDER BY attnum
+    """
+
+    assert ask(postgres_store, columns.format(model._meta.table_name)) == describe(model)
 
 
 def test_a_record_refers_to_its_batch(database):
@@ -52,11 +72,11 @@ def test_a_record_refers_to_its_batch(database):
 
 
 def test_models_are_bound_to_no_database():
-    """A binding would be one for all threads: two databases in one process would write into each other."""
+    """A binding would hold for all threads: with two databases, one would write into the other."""
     assert [None, None] == [model._meta.database for model in (ProcessingBatch, ProcessedRecord)]
 
 
-def test_models_read_what_they_wrote(database):
+def test_models_read_back_what_they_wrote(database):
     batch_id = ProcessingBatch.insert(BATCH, run_id="r1").execute(database)
     ProcessedRecord.insert(batch=batch_id, line_number=2**63 - 1, content="größe\x85").execute(database)
 
@@ -76,8 +96,8 @@ def test_models_read_what_they_wrote(database):
         ({"finalized_at": NOW}, "(status = 'finalized') = (finalized_at IS NOT NULL)"),
     ],
 )
-def test_a_batch_that_contradicts_itself_is_refused(database, change, message):
-    """By the file itself, whoever writes to it."""
+def test_a_contradictory_batch_is_rejected(database, change, message):
+    """By the database itself, whatever program writes to it."""
     with pytest.raises(IntegrityError) as caught:
         ProcessingBatch.insert(BATCH | change).execute(database)
 
@@ -85,7 +105,7 @@ def test_a_batch_that_contradicts_itself_is_refused(database, change, message):
 
 
 def test_foreign_keys_are_enforced(database):
-    """A record has a batch, and a batch with records stays."""
+    """A record needs a batch, and a batch with records cannot be deleted."""
     batch_id = ProcessingBatch.insert(BATCH).execute(database)
     ProcessedRecord.insert(batch=batch_id, line_number=1, content="x").execute(database)
 
@@ -104,21 +124,21 @@ def test_foreign_keys_are_enforced(database):
         timezones=st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23))),
     )
 )
-def test_a_moment_reads_back_as_the_same_one(moment):
-    """In whatever zone it was given, it is stored and read in UTC."""
+def test_a_time_is_read_back_in_utc(time):
+    """Whatever its time zone was."""
     field = UtcField()
     database = SqliteDatabase(":memory:")
     with database.connection_context():
-        (stored,) = database.execute_sql("SELECT ?", [field.db_value(moment)]).fetchone()
+        (stored,) = database.execute_sql("SELECT ?", [field.db_value(time)]).fetchone()
 
-    assert moment == field.python_value(stored)
+    assert time == field.python_value(stored)
     assert UTC == field.python_value(stored).tzinfo
 
 
-def test_a_moment_is_stored_without_an_offset(database):
-    """So that SQLite's own functions read it, and text is in the order of time."""
-    moment = NOW.astimezone(timezone(timedelta(hours=-5)))
-    ProcessingBatch.insert(BATCH | {"created_at": moment}).execute(database)
+def test_a_time_is_stored_without_an_offset(database):
+    """So SQLite's functions can read it, and the order of texts is the order of times."""
+    time = NOW.astimezone(timezone(timedelta(hours=-5)))
+    ProcessingBatch.insert(BATCH | {"created_at": time}).execute(database)
 
     stored = database.execute_sql(
         "SELECT created_at, datetime(created_at) FROM processing_batches"
@@ -127,5 +147,5 @@ def test_a_moment_is_stored_without_an_offset(database):
     assert ("2026-11-23 22:01:02.345678", "2026-11-23 22:01:02") == stored
 
 
-def test_no_moment_stays_none():
+def test_a_missing_time_stays_none():
     assert (None, None) == (UtcField().db_value(None), UtcField().python_value(None))

@@ -1,19 +1,18 @@
-"""A connection: its timeout, which is one for all of its waits, and what it leaves others."""
+"""A connection to a SQLite file: what its transaction sees, and a file that is replaced meanwhile."""
 
-import math
+import shutil
 import subprocess
 import sys
-import time
-from contextlib import suppress
-from types import SimpleNamespace
+from contextlib import closing
 
 import pytest
 
-from pipeline_db import DatabaseError, PeeweeStore, sqlite
-from pipeline_db.sqlite import Connection, create
-from pipeline_jobs import OnDuplicate, Record, Source
+from pipeline_db import DatabaseError, PeeweeStore
+from pipeline_db.sqlite.backend import create_file
+from pipeline_db.sqlite.connection import SqliteConnection
+from pipeline_jobs import Finalized, Loaded, OnDuplicate, Record, Source
 
-A = Source("file:///a", "a")
+A, B = Source("file:///a", "a"), Source("file:///b", "b")
 ONE = [[Record(1, "x")]]
 
 
@@ -24,71 +23,99 @@ def store(store):
     return store
 
 
-def test_a_wait_takes_from_the_timeout(store):
-    """All waits of one connection share it."""
-    with Connection(store.path, 60) as connection:
-        left = connection._left
-        connection._wait_for(lambda: time.sleep(0.05))
-
-        assert left < 60
-        assert connection._left <= left - 0.05
+def open_transaction(path):
+    return PeeweeStore(path)._backend.open_transaction("key", 1, create=False)
 
 
-def test_nothing_waits_by_itself(store):
-    with Connection(store.path, 60) as connection, connection.writing():
-        assert 0 == connection.database.pragma("busy_timeout")
+def test_a_connection_enforces_foreign_keys(store):
+    with open_transaction(store.path) as connection:
+        assert (1,) == connection.driver.execute("PRAGMA foreign_keys").fetchone()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "milliseconds"), [(0, 0), (0.0015, 1), (30, 250), (1e9, 250), (math.inf, 250)]
-)
-def test_sqlite_waits_for_a_moment_at_a_time(store, seconds, milliseconds):
-    """For less if less is left; and to SQLite, a timeout beyond 32 bits would be none at all."""
-    allowed = []
-    with Connection(store.path, 60) as connection:
-        connection._left = seconds
-        connection._wait_for(lambda: allowed.append(connection.database.pragma("busy_timeout")))
+def test_ownership_is_read_in_one_statement(tmp_path):
+    """Another process may commit the schema between two, and its new database would look foreign."""
+    create_file(tmp_path / "p.db")
+    statements = []
+    with closing(SqliteConnection(tmp_path / "p.db", 0)) as connection:
+        connection.driver.set_trace_callback(statements.append)
+        connection.check_ownership()
 
-    assert milliseconds - 1 <= allowed[0] <= milliseconds
+    assert 1 == len([text for text in statements if text.split()[0] == "SELECT"])
 
 
-def test_a_database_that_is_being_made_is_not_foreign(tmp_path, monkeypatch):
-    """Another process may commit the schema between our looks at whose it is and at what is in it."""
-    store = PeeweeStore(tmp_path / "p.db", busy_timeout=0)
-    create(store.path)
-    taken = sqlite.taken
-
-    class Looks:
-        """A connection besides which somebody else writes after the look at whose the database is."""
-
-        def __init__(self, connection):
-            self.look = connection.execute
-
-        def execute(self, statement):
-            rows = self.look(statement).fetchall()
-            if statement == "PRAGMA application_id":
-                with suppress(DatabaseError):  # it must wait for us, unless it writes to a WAL
-                    store.load(A, ONE, OnDuplicate.SKIP)
-            return SimpleNamespace(fetchone=lambda: next(iter(rows), None))
-
-    def slowly(connection, where):
-        monkeypatch.undo()
-        return taken(Looks(connection), where)
-
-    monkeypatch.setattr(sqlite, "taken", slowly)
-    with Connection(store.path, 0):
-        pass
-
-    assert 1 == store.load(A, ONE, OnDuplicate.SKIP).batch_id
-
-
-def test_making_a_file_that_is_there_drops_no_locks(store):
-    """Closing any descriptor of a file drops all locks that the process holds on it, those of SQLite too."""
+def test_creating_an_existing_file_drops_no_locks(store):
+    """Closing any descriptor of a file drops all locks of the process on it, including those of SQLite."""
     program = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
-    with Connection(store.path, 1) as connection, connection.writing():
-        create(store.path)
+    with open_transaction(store.path):
+        create_file(store.path)
         result = subprocess.run(
             [sys.executable, "-c", program, store.path], capture_output=True, check=False, encoding="utf-8"
         )
 
     assert "database is locked" in result.stderr
+
+
+def remove(path):
+    path.unlink()
+
+
+def replace_with_a_copy(path):
+    shutil.copy(path, path.with_name("copy"))
+    path.with_name("copy").replace(path)
+
+
+def replace_with_another_database(path):
+    PeeweeStore(path.with_name("another")).load(Source("file:///c", "c"), ONE, OnDuplicate.SKIP)
+    path.with_name("another").replace(path)
+
+
+def move(path):
+    path.rename(path.with_name("moved"))
+
+
+CHANGES = [remove, replace_with_a_copy, replace_with_another_database, move]
+
+
+def build_expected_error(path):
+    text = f"{path}: was removed or replaced while it was in use"
+    return "database.replaced", f"{text}; nothing was saved, run the same command again"
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_load_into_a_replaced_file_fails(store, ask, change):
+    """SQLite itself would write to a file that nobody can find, and report success."""
+
+    def chunks():
+        yield from [ONE[0], [Record(2, "y")]]
+        change(store.path)
+        yield [Record(3, "z")]
+
+    with pytest.raises(DatabaseError) as caught:
+        store.load(B, chunks(), OnDuplicate.SKIP)
+
+    assert build_expected_error(store.path) == (caught.value.code, str(caught.value))
+    if store.path.exists():
+        assert [("ok",)] == ask(store.path, "PRAGMA integrity_check")
+        assert [(1,)] == ask(store.path, "SELECT count(*) FROM processing_batches")
+    assert store.load(B, ONE, OnDuplicate.SKIP).record_count == 1
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_replaced_during_the_commit_is_noticed(store, change):
+    def change_at_commit(statement):
+        if statement == "COMMIT":
+            change(store.path)
+
+    with pytest.raises(DatabaseError) as caught, open_transaction(store.path) as connection:
+        connection.driver.set_trace_callback(change_at_commit)
+
+    assert build_expected_error(store.path) == (caught.value.code, str(caught.value))
+
+
+def test_a_link_may_lead_to_the_database(store, tmp_path):
+    """The file that the path leads to counts, not the path."""
+    link = tmp_path / "link.db"
+    link.symlink_to(store.path)
+
+    assert Loaded(2, 1) == PeeweeStore(link).load(B, ONE, OnDuplicate.SKIP)
+    assert Finalized(2, 1) == store.finalize(2)

@@ -1,91 +1,64 @@
-"""What a batch is, and when it is the same one."""
+"""The identity of a batch, and what a duplicate does."""
 
 import hashlib
 import pickle
 
 import pytest
 
-from pipeline_db import BUSY_TIMEOUT, PeeweeStore
-from pipeline_db.sqlite import Connection
+from pipeline_db import PeeweeStore
+from pipeline_db.sqlite.exceptions import DRIVER
+from pipeline_db.store import BUSY_TIMEOUT
 from pipeline_jobs import BatchError, Finalized, Loaded, OnDuplicate, Record, Source
+from pipeline_jobs.testing import StoreContract
 
 A, B = Source("file:///a", "a"), Source("file:///b", "b\n")
 ONE, OTHER = [[Record(1, "x"), Record(3, "y")]], [[Record(1, "x"), Record(2, "y")]]
 SKIP, LOAD, ERROR = OnDuplicate
 
 
-def test_a_batch_is_kept(store, ask, batch_of):
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"], indirect=True)
+class TestStore(StoreContract):
+    """The contract of every store."""
+
+    @pytest.fixture(autouse=True)
+    def _set_up(self, kind, request):
+        self.store = request.getfixturevalue(f"{kind}_store")
+
+    def build(self):
+        return self.store
+
+    def reopen(self, store):
+        return PeeweeStore(store.place)
+
+    def read(self, store, batch_id):
+        return [*store.records(batch_id)]
+
+
+def test_a_batch_is_stored(store, ask, read_batch):
     assert Loaded(1, 2) == store.load(A, ONE, SKIP)
 
     assert [(1, 1, "x"), (1, 3, "y")] == ask(store, "SELECT * FROM processed_records")
-    kept = batch_of(store, 1)
+    batch = read_batch(store, 1)
     assert ("file:///a", "a", 2, "loaded", None) == (
-        kept.source,
-        kept.source_name,
-        kept.record_count,
-        kept.status,
-        kept.run_id,
+        batch.source,
+        batch.source_name,
+        batch.record_count,
+        batch.status,
+        batch.run_id,
     )
 
 
-def test_the_records_hash_is_that_of_their_canonical_form(store, batch_of):
-    """As a document's `records_sha256` is, so that anybody can compare the two."""
+def test_the_records_hash_is_computed_from_their_canonical_form(store, read_batch):
+    """Like `records_sha256` in a document, so that the two can be compared."""
     store.load(A, ONE, SKIP)
 
     canonical = b'{"line_number":1,"content":"x"},\n{"line_number":3,"content":"y"}'
-    assert hashlib.sha256(canonical).hexdigest() == batch_of(store, 1).records_sha256
-
-
-@pytest.mark.parametrize("chunks", [[], [[]], [[], []], iter(())])
-def test_a_batch_of_no_records_is_one(store, chunks):
-    assert Loaded(1, 0) == store.load(A, chunks, SKIP)
-    assert Finalized(1, 0) == store.finalize(1)
-
-
-def test_chunks_make_no_difference(store):
-    """However the records come, they are the same batch."""
-    first, second = ONE[0]
-    for chunks in (ONE, [[first], [second]], [[], [first], [], [second]], iter(([first], [second]))):
-        assert 1 == store.load(A, chunks, SKIP).batch_id
+    assert hashlib.sha256(canonical).hexdigest() == read_batch(store, 1).records_sha256
 
 
 @pytest.mark.parametrize("on_duplicate", OnDuplicate)
-def test_an_unfinished_batch_is_resumed_whatever_is_asked_for(store, on_duplicate, ask):
-    store.load(A, ONE, SKIP)
-
-    assert Loaded(1, 2, resumed=True) == store.load(A, ONE, on_duplicate)
-    assert [(2,)] == ask(store, "SELECT count(*) FROM processed_records")
-
-
-def test_a_finalized_batch_is_skipped_loaded_or_refused(store):
-    store.load(A, ONE, SKIP)
-    store.finalize(1)
-
-    assert Loaded(1, 2, duplicate=True) == store.load(A, ONE, SKIP)
-    assert Loaded(2, 2) == store.load(A, ONE, LOAD)
-    store.finalize(2)
-    with pytest.raises(BatchError) as caught:
-        store.load(A, ONE, ERROR)
-
-    assert ("batch.duplicate", "a: batch 2 holds these records already", 2, False) == (
-        caught.value.code,
-        str(caught.value),
-        caught.value.batch_id,
-        caught.value.retriable,
-    )
-
-
-def test_of_several_duplicates_the_newest_serves(store):
-    for expected in (1, 2, 3):
-        assert Loaded(expected, 2) == store.load(A, ONE, LOAD)
-        store.finalize(expected)
-
-    assert Loaded(3, 2, duplicate=True) == store.load(A, ONE, SKIP)
-
-
-@pytest.mark.parametrize("on_duplicate", OnDuplicate)
-def test_an_unfinished_batch_comes_before_a_newer_finalized_one(store, on_duplicate, ask):
-    """As a batch of an earlier time may be, left over while a later one was finalized."""
+def test_an_unfinished_batch_is_preferred_to_a_newer_finalized_one(store, on_duplicate, ask):
+    """It may be left over from an earlier run, while a later one was finalized."""
     for _ in range(2):
         store.finalize(store.load(A, ONE, LOAD).batch_id)
     ask(store, "UPDATE processing_batches SET status = 'loaded', finalized_at = NULL WHERE id = 1")
@@ -93,38 +66,19 @@ def test_an_unfinished_batch_comes_before_a_newer_finalized_one(store, on_duplic
     assert Loaded(1, 2, resumed=True) == store.load(A, ONE, on_duplicate)
 
 
-def test_other_records_are_another_batch(store):
-    """A line number is part of a record, as its text is."""
-    assert Loaded(1, 2) == store.load(A, ONE, ERROR)
-    assert Loaded(2, 2) == store.load(A, OTHER, ERROR)
-    assert Loaded(3, 1) == store.load(A, [ONE[0][:1]], ERROR)
-
-
-def test_equal_records_of_two_sources_are_two_batches(store):
-    assert Loaded(1, 2) == store.load(A, ONE, ERROR)
-    assert Loaded(2, 2) == store.load(B, ONE, ERROR)
-
-
-def test_a_source_is_its_uri(store):
-    """The name is for people, and so are size and hash of the file."""
-    store.load(A, ONE, SKIP)
-
-    assert 1 == store.load(Source(A.uri, "other name", 7, "f" * 64), ONE, SKIP).batch_id
-
-
-def test_a_name_is_shown_escaped(store):
+def test_a_name_is_escaped_in_messages(store):
     store.finalize(store.load(B, ONE, SKIP).batch_id)
 
     with pytest.raises(BatchError, match=r"^b\\n: batch 1 holds these records already$"):
         store.load(B, ONE, ERROR)
 
 
-def test_a_run_is_noted_on_the_batches_it_loaded(store, batch_of):
-    """And on those alone: one that it resumed stays that of the first."""
+def test_the_run_id_is_stored_with_the_batches_that_the_run_loaded(store, read_batch):
+    """A resumed batch keeps the id of the first run."""
     for run_id in ("first", "second"):
         PeeweeStore(store.place, run_id=run_id).load(A, ONE, SKIP)
 
-    assert "first" == batch_of(store, 1).run_id
+    assert "first" == read_batch(store, 1).run_id
 
 
 def test_a_store_can_be_sent_to_another_process(store):
@@ -136,27 +90,28 @@ def test_a_store_can_be_sent_to_another_process(store):
 
 
 def test_a_path_becomes_absolute_at_once(tmp_path, monkeypatch):
-    """Whoever changes the current folder later means the same database."""
+    """A later change of the current folder does not change the database."""
     monkeypatch.chdir(tmp_path)
 
     assert (tmp_path / "p.db", BUSY_TIMEOUT) == (PeeweeStore("p.db").path, PeeweeStore("p.db").busy_timeout)
 
 
 def test_a_batch_takes_few_statements(sqlite_store, monkeypatch):
-    """What a run of many files spends on each; a number of statements does not vary, as seconds do."""
+    """A run of many files executes them for each; unlike seconds, their number does not vary."""
     sqlite_store.load(A, ONE, SKIP)
     statements = []
-    connect = Connection.__init__
+    connect = DRIVER.connect
 
-    def traced(connection, *arguments):
-        connect(connection, *arguments)
-        connection.driver.set_trace_callback(statements.append)
+    def connect_traced(*arguments, **named):
+        connection = connect(*arguments, **named)
+        connection.set_trace_callback(statements.append)
+        return connection
 
-    monkeypatch.setattr(Connection, "__init__", traced)
+    monkeypatch.setattr(DRIVER, "connect", connect_traced)
     loaded = sqlite_store.load(A, [[Record(n, f"{n}") for n in range(1, 5001)]], SKIP)
     sqlite_store.finalize(loaded.batch_id)
 
-    words = [statement.split()[0] for statement in statements if not statement.startswith("PRAGMA")]
-    assert ["BEGIN", "SELECT", "INSERT", "INSERT", "COMMIT"] == words[:5]
-    assert ["BEGIN", "SELECT", "SELECT", "UPDATE", "COMMIT"] == words[5:10]
-    assert 31 >= len(statements)
+    opening = ["PRAGMA", "SELECT", "PRAGMA", "PRAGMA", "BEGIN", "SELECT"]
+    words = [statement.split()[0] for statement in statements if statement.split()[0] != "--"]
+    assert [*opening, "SELECT", "INSERT", "INSERT", "COMMIT"] == words[:10]
+    assert [*opening, "SELECT", "SELECT", "UPDATE", "COMMIT"] == words[10:]

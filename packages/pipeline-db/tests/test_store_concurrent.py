@@ -1,4 +1,4 @@
-"""Many at once, in threads and in processes, on one database and on several."""
+"""Many loads at once, in threads and in processes, into one database and into several."""
 
 import multiprocessing
 from collections import Counter
@@ -7,7 +7,8 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 
 from pipeline_db import PeeweeStore
-from pipeline_jobs import Chunk, Finalized, OnDuplicate, Record, Source
+from pipeline_jobs import Finalized, OnDuplicate, Record, Source
+from pipeline_jobs.documents.records import Chunk
 
 MANY = 8
 CHUNKS = [Chunk([Record(1, "x"), Record(2, "y")]), Chunk([Record(3, "z")])]
@@ -15,7 +16,7 @@ CHUNKS = [Chunk([Record(1, "x"), Record(2, "y")]), Chunk([Record(3, "z")])]
 
 @pytest.fixture
 def processes():
-    """As many processes, each of which starts its work when all are there."""
+    """A pool of processes that start to work when all of them have started."""
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(MANY)
     with ProcessPoolExecutor(MANY, mp_context=context, initializer=barrier.wait) as pool:
@@ -34,7 +35,7 @@ def workers(request):
 
 
 def test_many_sources_at_once_are_as_many_batches(store, workers, ask):
-    """In a database that none of them found there."""
+    """In a database that does not exist before."""
     sources = [Source(f"file:///{number}", str(number)) for number in range(MANY)]
     loading = [workers.submit(store.load, source, CHUNKS, OnDuplicate.ERROR) for source in sources]
     loaded = [each.result() for each in loading]
@@ -47,8 +48,8 @@ def test_many_sources_at_once_are_as_many_batches(store, workers, ask):
         assert [("ok",)] == ask(store, "PRAGMA integrity_check")
 
 
-def test_one_source_many_times_at_once_is_one_batch(store, workers, ask):
-    """One of them loads it, the others find it."""
+def test_the_same_source_many_times_at_once_is_one_batch(store, workers, ask):
+    """One of them loads it, and the others find it."""
     source = Source("file:///a", "a")
     loading = [workers.submit(store.load, source, CHUNKS, OnDuplicate.LOAD) for _ in range(MANY)]
     loaded = Counter((each.result().batch_id, each.result().resumed) for each in loading)
@@ -65,8 +66,8 @@ def test_one_batch_is_finalized_once(store, workers):
     assert {False: 1, True: MANY - 1} == Counter(each.result().already for each in finalizing)
 
 
-def test_stores_in_one_process_never_write_into_each_others_database(tmp_path, threads, ask):
-    """Peewee's own binding of a model to a database is one for all threads."""
+def test_stores_in_one_process_write_only_into_their_own_database(tmp_path, threads, ask):
+    """Peewee's own binding of a model to a database would hold for all threads."""
     stores = [PeeweeStore(tmp_path / f"{number}.db") for number in range(MANY)]
 
     def fill(number):

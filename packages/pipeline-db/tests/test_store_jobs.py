@@ -1,4 +1,4 @@
-"""The jobs on a real database: a file becomes a document, a batch, and a complete one."""
+"""The jobs with a real database: a file becomes a document, then a batch, then a finalized batch."""
 
 import json
 
@@ -32,24 +32,24 @@ def test_a_file_goes_through_the_three_jobs(document, store, ask):
     )
 
 
-def test_running_again_resumes_and_then_skips(source, store, tmp_path):
-    """From any job on: the way to resume is to run the same command again."""
-    served = []
+def test_running_again_resumes_or_skips(source, store, tmp_path):
+    """Whatever was done before: to resume, run the same command again."""
+    outcomes = []
     for step in (JobB(store), JobB(store), JobC(store), JobB(store)):
-        given = 1 if isinstance(step, JobC) else JobA(tmp_path / "out").execute(source).unwrap()
-        result = step.execute(given)
-        served.append((result.output, sorted(result.counts)))
+        value = 1 if isinstance(step, JobC) else JobA(tmp_path / "out").execute(source).unwrap()
+        result = step.execute(value)
+        outcomes.append((result.output, sorted(result.counts)))
 
     assert [
         (1, ["records"]),
         (1, ["records", "resumed"]),
         (1, ["records"]),
         (1, ["duplicate", "records"]),
-    ] == served
+    ] == outcomes
 
 
 @pytest.mark.parametrize("layout", [{"indent": 2}, {"ensure_ascii": True}, {"sort_keys": True}])
-def test_a_document_in_another_layout_and_place_is_the_same_batch(document, store, tmp_path, layout):
+def test_a_document_in_another_layout_and_folder_is_the_same_batch(document, store, tmp_path, layout):
     copy = tmp_path / "sent.json"
     copy.write_text(json.dumps(json.loads(document.read_bytes()), **layout), encoding="utf-8")
 
@@ -62,7 +62,7 @@ def test_a_document_in_another_layout_and_place_is_the_same_batch(document, stor
 def test_a_document_in_memory_is_the_same_batch(document, store):
     in_memory = json.loads(document.read_bytes())
 
-    assert [1, 1] == [JobB(store).execute(given).unwrap() for given in (document, in_memory)]
+    assert [1, 1] == [JobB(store).execute(value).unwrap() for value in (document, in_memory)]
 
 
 def test_equal_files_in_two_folders_are_two_batches(source, store, tmp_path):
@@ -82,29 +82,29 @@ def test_a_changed_file_is_another_batch(source, document, store, tmp_path):
     assert first == 1
 
 
-def test_a_document_that_was_changed_leaves_nothing(document, store, kept):
-    """It is one chunk: before a database is made, it is read to its end."""
+def test_a_document_with_a_wrong_hash_leaves_nothing(document, store, read_everything):
+    """It is one chunk, so it is read to its end before a database is created."""
     document.write_bytes(document.read_bytes().replace(b"third", b"other"))
 
-    before = kept(store)
+    before = read_everything(store)
     result = JobB(store).execute(document)
 
     assert "input.hash" == result.code
-    assert before == kept(store)
+    assert before == read_everything(store)
 
 
 @pytest.mark.parametrize("value", [[], ["a"], {"records": [{"content": "b", "line_number": 2**63 - 1}]}])
-def test_what_is_written_by_hand_is_kept_as_in_memory(store, ask, value):
+def test_a_handwritten_document_is_stored_as_in_memory(store, ask, value):
     memory = MemoryStore()
     expected = JobB(memory).execute(value)
 
     result = JobB(store).execute(value)
 
     assert (expected.output, expected.counts) == (result.output, result.counts)
-    kept = ask(store, "SELECT line_number, content FROM processed_records")
-    assert memory.batches[1] == [Record(*row) for row in kept]
+    rows = ask(store, "SELECT line_number, content FROM processed_records")
+    assert memory.batches[1] == [Record(*row) for row in rows]
 
 
-@pytest.mark.parametrize(("given", "code"), [(1, "batch.not_found"), (2**63 - 1, "batch.not_found")])
-def test_an_unknown_batch_is_in_the_result(store, given, code):
-    assert code == JobC(store).execute(given).code
+@pytest.mark.parametrize(("batch_id", "code"), [(1, "batch.not_found"), (2**63 - 1, "batch.not_found")])
+def test_an_unknown_batch_is_a_failed_result(store, batch_id, code):
+    assert code == JobC(store).execute(batch_id).code

@@ -1,4 +1,4 @@
-"""Whatever is asked of it, a database answers as the store in memory does."""
+"""For any sequence of calls, a database returns the same as the store in memory."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,17 +15,17 @@ from pipeline_jobs import BatchError, Finalized, Loaded, OnDuplicate, Record, So
 from pipeline_jobs.testing import MemoryStore
 
 SOURCES = st.sampled_from([Source("file:///a", "a"), Source("file:///b", "b"), Source("memory:", "memory")])
-# Few enough for batches to be the same ones often.
+# Few values, so that duplicates are frequent.
 CHUNKS = st.lists(st.lists(st.sampled_from(["", "x", "größe\u2028"]), max_size=2), max_size=2)
-MEMORY = Path("/dev/shm")  # faster, where there is one
+MEMORY = Path("/dev/shm")  # faster, if it exists
 POLICIES = st.sampled_from(OnDuplicate)
 
 
-class BrokenOffError(Exception):
-    """The records end in an error."""
+class IteratorError(Exception):
+    """An error of the iterator."""
 
 
-def numbered(chunks, *, broken=False):
+def number_records(chunks, *, fail=False):
     number = 0
     for chunk in chunks:
         records = []
@@ -33,92 +33,103 @@ def numbered(chunks, *, broken=False):
             number += 1
             records.append(Record(number, content))
         yield records
-    if broken:
-        raise BrokenOffError
+    if fail:
+        raise IteratorError
 
 
-def answer(call, *arguments):
+def get_result(call, *arguments):
     try:
         return call(*arguments)
     except BatchError as error:
         return error.code, error.batch_id
-    except BrokenOffError:
-        return "broken"
+    except IteratorError:
+        return "failed"
 
 
 class StoresAgree(RuleBasedStateMachine):
-    """Two stores are asked the same."""
+    """Make the same calls to two stores."""
 
-    new: Callable
-    peewee_of: Callable
-    in_a_row: bool
+    create_store: Callable
+    peewee_database: Callable
+    has_consecutive_ids: bool
 
     def __init__(self):
         super().__init__()
-        self.store = self.new()
+        self.store = self.create_store()
         self.memory = MemoryStore()
         self.ids = {}
 
     @rule(source=SOURCES, chunks=CHUNKS, on_duplicate=POLICIES)
     def load(self, source, chunks, on_duplicate):
-        expected = self.known(answer(self.memory.load, source, numbered(chunks), on_duplicate))
-        loaded = answer(self.store.load, source, numbered(chunks), on_duplicate)
-        if not self.in_a_row and isinstance(loaded, Loaded) and not (loaded.resumed or loaded.duplicate):
+        expected = self.translate_ids(
+            get_result(self.memory.load, source, number_records(chunks), on_duplicate)
+        )
+        loaded = get_result(self.store.load, source, number_records(chunks), on_duplicate)
+        if (
+            not self.has_consecutive_ids
+            and isinstance(loaded, Loaded)
+            and not (loaded.resumed or loaded.duplicate)
+        ):
             self.ids[expected.batch_id] = loaded.batch_id
-            expected = self.known(expected)
+            expected = self.translate_ids(expected)
 
         assert expected == loaded
 
-    def known(self, found):
-        """Return an answer of the memory as the database gives it, whose ids may have gaps."""
-        match found:
+    def translate_ids(self, result):
+        """Return a result of the store in memory with the ids of the database, which may have gaps."""
+        match result:
             case Loaded() | Finalized():
-                return replace(found, batch_id=self.ids.get(found.batch_id, found.batch_id))
+                return replace(result, batch_id=self.ids.get(result.batch_id, result.batch_id))
             case (code, batch_id):
                 return code, self.ids.get(batch_id, batch_id)
-        return found
+        return result
 
     @rule(source=SOURCES, chunks=CHUNKS, on_duplicate=POLICIES)
-    def break_off(self, source, chunks, on_duplicate):
+    def fail(self, source, chunks, on_duplicate):
         for store in (self.memory, self.store):
-            assert "broken" == answer(store.load, source, numbered(chunks, broken=True), on_duplicate)
+            assert "failed" == get_result(store.load, source, number_records(chunks, fail=True), on_duplicate)
 
     @rule(batch_id=st.integers(0, 5))
     def finalize(self, batch_id):
-        expected = answer(self.memory.finalize, batch_id)
-        assume(expected != ("batch.not_found", batch_id) or self.in_a_row)
+        expected = get_result(self.memory.finalize, batch_id)
+        assume(expected != ("batch.not_found", batch_id) or self.has_consecutive_ids)
 
-        assert self.known(expected) == answer(self.store.finalize, self.ids.get(batch_id, batch_id))
+        assert self.translate_ids(expected) == get_result(
+            self.store.finalize, self.ids.get(batch_id, batch_id)
+        )
 
     @invariant()
-    def keep_the_same(self):
+    def check_contents(self):
         if self.store.path and not self.store.path.exists():
             assert self.memory.batches == {}
             return
-        database = self.peewee_of(self.store)
+        database = self.peewee_database(self.store)
         with database.connection_context():
             if not database.get_tables():
                 return
             batches = ProcessingBatch.select().execute(database)
             records = ProcessedRecord.select().order_by(ProcessedRecord.line_number).execute(database)
-            kept = {batch.id: [] for batch in batches}
+            stored = {batch.id: [] for batch in batches}
             for record in records:
-                kept[record.batch_id].append(Record(record.line_number, record.content))
+                stored[record.batch_id].append(Record(record.line_number, record.content))
             finalized = {batch.id for batch in batches if batch.status == "finalized"}
 
         batches = {self.ids.get(batch, batch): records for batch, records in self.memory.batches.items()}
-        assert (batches, {self.ids.get(batch, batch) for batch in self.memory.finalized}) == (kept, finalized)
+        assert (batches, {self.ids.get(batch, batch) for batch in self.memory.finalized}) == (
+            stored,
+            finalized,
+        )
 
 
-def test_stores_agree(kind, request, peewee_of):
-    """On PostgreSQL in one schema that is emptied each time: what is there then is as good as new."""
+def test_stores_agree(kind, request, peewee_database):
+    """On PostgreSQL one schema is emptied each time, which is faster than to create a new one."""
     folders = []
 
-    def new_file(_):
+    def create_file(_):
         folders.append(TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
         return PeeweeStore(Path(folders[-1].name, "p.db"))
 
-    def emptied(_):
+    def empty_schema(_):
         with psycopg.connect(server.place.with_password, autocommit=True) as connection:
             connection.execute(
                 "DROP TABLE IF EXISTS pipeline_schema, processing_batches, processed_records CASCADE"
@@ -130,9 +141,9 @@ def test_stores_agree(kind, request, peewee_of):
         "Agree",
         (StoresAgree,),
         {
-            "new": emptied if server else new_file,
-            "in_a_row": not server,
-            "peewee_of": staticmethod(peewee_of),
+            "create_store": empty_schema if server else create_file,
+            "has_consecutive_ids": not server,
+            "peewee_database": staticmethod(peewee_database),
         },
     )
     examples = 20 if server else 50

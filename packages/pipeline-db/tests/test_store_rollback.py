@@ -1,4 +1,4 @@
-"""A batch that is not loaded to its end leaves nothing."""
+"""A load that fails leaves nothing in the database."""
 
 import multiprocessing
 import os
@@ -17,13 +17,13 @@ SMALL = [Record(1, "x"), Record(2, "y")]
 LARGE = [Record(number, "x" * 1000) for number in range(1, 5000)]  # more than SQLite's cache of 2 MB
 
 
-class TheirOwnError(Exception):
-    """An error that nobody here knows."""
+class UnknownError(Exception):
+    """An error of the iterator that the store does not know."""
 
 
 @pytest.fixture(params=["new", "used"])
 def store(request, store):
-    """A store, before and after its first batch."""
+    """A store, without a batch and with one."""
     if request.param == "used":
         store.load(B, ONE, SKIP)
     return store
@@ -31,7 +31,7 @@ def store(request, store):
 
 @pytest.fixture
 def assert_nothing_left(store, ask, files):
-    """Nothing of a batch is left: no record, no journal, no connection, no lock, no id."""
+    """Return a function that checks that no record, journal, connection, lock or id is left."""
     before = store.path and files(store.path.parent).get("pipeline.db")
     expected = 2 if before else 1
 
@@ -45,7 +45,7 @@ def assert_nothing_left(store, ask, files):
         assert [(expected + 1,)] == ask(store, "SELECT count(*) FROM processed_records")
 
     def check_server():
-        """An id is used up: another load, which does not wait for this one, may have the next already."""
+        """An id is used up: another load, which does not wait for this one, may have the next id already."""
         rows = ask(store, "SELECT batch_id FROM processed_records")
         assert [] == ask(store, "SELECT * FROM pg_locks WHERE locktype = 'advisory'")
         assert (2, False) == (store.load(A, [SMALL], SKIP).record_count, store.load(B, ONE, SKIP).duplicate)
@@ -59,7 +59,7 @@ def assert_nothing_left(store, ask, files):
 @pytest.mark.parametrize(
     "error",
     [
-        TheirOwnError("x"),
+        UnknownError("x"),
         InputError("input.hash", "x"),
         KeyboardInterrupt(),
         SystemExit(143),
@@ -68,7 +68,7 @@ def assert_nothing_left(store, ask, files):
     ids=lambda error: type(error).__name__,
 )
 def test_an_error_of_the_iterator_passes_through(store, assert_nothing_left, records, error):
-    """As it is: the job that made the iterator knows what it means."""
+    """Unchanged: the job that created the iterator knows what it means."""
 
     def chunks():
         yield records
@@ -83,18 +83,18 @@ def test_an_error_of_the_iterator_passes_through(store, assert_nothing_left, rec
     assert_nothing_left()
 
 
-def test_what_is_refused_with_its_first_chunk_makes_no_database(store, kept):
-    """Most documents are one chunk: one that does not add up leaves the folder as it was."""
-    before = kept(store)
+def test_an_error_after_the_first_chunk_creates_no_database(store, read_everything):
+    """Most documents are one chunk; an invalid one leaves the folder unchanged."""
+    before = read_everything(store)
 
     def chunks():
         yield SMALL
-        raise TheirOwnError("x")
+        raise UnknownError("x")
 
-    with pytest.raises(TheirOwnError):
+    with pytest.raises(UnknownError):
         store.load(A, chunks(), SKIP)
 
-    assert before == kept(store)
+    assert before == read_everything(store)
 
 
 TABLE = "processed_records"
@@ -117,8 +117,8 @@ ON_SERVER = {
         ([SMALL, [Record(0, "z")]], "CHECK constraint failed: line_number > 0"),
     ],
 )
-def test_records_that_the_database_refuses_are_an_error(store, assert_nothing_left, chunks, text):
-    """What makes records for jobs has checked them; this is about a custom iterator."""
+def test_records_that_the_database_rejects_are_an_error(store, assert_nothing_left, chunks, text):
+    """The jobs check records before; a custom iterator may not."""
     with pytest.raises(DatabaseError) as caught:
         store.load(A, chunks, SKIP)
 
@@ -139,16 +139,16 @@ def test_records_that_the_database_refuses_are_an_error(store, assert_nothing_le
         (None, AttributeError),
     ],
 )
-def test_what_is_no_record_at_all_is_a_bug(store, assert_nothing_left, record, error):
-    """Python's own error says so, and is not taken for one of the database."""
+def test_an_invalid_record_is_a_bug(store, assert_nothing_left, record, error):
+    """Python's own error is raised, not one of the database."""
     with pytest.raises(error):
         store.load(A, [SMALL, [record]], SKIP)
 
     assert_nothing_left()
 
 
-def test_a_content_that_is_missing_is_refused(store, assert_nothing_left):
-    """By SQLite or, as it cannot be written as text, by Python."""
+def test_a_missing_content_is_rejected(store, assert_nothing_left):
+    """By SQLite; for PostgreSQL, by Python, as it cannot be encoded."""
     with pytest.raises((DatabaseError, TypeError)):
         store.load(A, [SMALL, [Record(3, None)]], SKIP)
 
@@ -156,9 +156,9 @@ def test_a_content_that_is_missing_is_refused(store, assert_nothing_left):
 
 
 @pytest.mark.parametrize("records", [SMALL, LARGE], ids=["small", "large"])
-def test_a_process_that_is_killed_leaves_nothing(store, ask, files, records):
-    """What was written by then is undone by whoever opens the file next, or by the server."""
-    had_one = store.path.exists() if store.path else bool(ask(store, TABLES))
+def test_a_killed_process_leaves_nothing(store, ask, files, records):
+    """The next connection to the file, or the server, undoes what was written."""
+    had_batch = store.path.exists() if store.path else bool(ask(store, TABLES))
     context = multiprocessing.get_context("fork")
     loading = context.Event()
 
@@ -175,7 +175,7 @@ def test_a_process_that_is_killed_leaves_nothing(store, ask, files, records):
 
     store.check()
 
-    expected = 2 if had_one else 1
+    expected = 2 if had_batch else 1
     loaded = store.load(A, [SMALL], SKIP)
     assert (2, False, False) == (loaded.record_count, loaded.duplicate, loaded.resumed)
     assert [(expected + 1,)] == ask(store, "SELECT count(*) FROM processed_records")
@@ -186,14 +186,14 @@ def test_a_process_that_is_killed_leaves_nothing(store, ask, files, records):
 
 
 @pytest.mark.parametrize("chunks", [[LARGE], [LARGE[:2000], LARGE[2000:]]], ids=["one", "two"])
-def test_a_duplicate_leaves_the_database_as_it_is(store, kept, chunks):
-    """The records of several chunks are loaded to learn their hash, and rolled back."""
+def test_a_duplicate_changes_nothing(store, read_everything, chunks):
+    """Several chunks are loaded to compute their hash, and then rolled back."""
     loaded = store.load(A, chunks, SKIP)
-    before = kept(store)
+    before = read_everything(store)
     assert loaded.batch_id == store.load(A, chunks, SKIP).batch_id
-    assert before == kept(store)
+    assert before == read_everything(store)
 
     assert Finalized(loaded.batch_id, len(LARGE)) == store.finalize(loaded.batch_id)
-    before = kept(store)
+    before = read_everything(store)
     assert loaded.batch_id == store.load(A, chunks, SKIP).batch_id
-    assert before == kept(store)
+    assert before == read_everything(store)

@@ -1,52 +1,47 @@
-"""Writers that take turns: none of them sees another's lock, however long that is held."""
+"""Writers that queue on a lock file never see each other's database locks."""
 
-import subprocess
-import sys
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
 from pipeline_db import DatabaseError, PeeweeStore
 from pipeline_jobs import OnDuplicate, Record, Source
 
-WRITER = """
-import sys, time
-from pathlib import Path
-from pipeline_db import PeeweeStore
-from pipeline_jobs import OnDuplicate, Record, Source
-
-number = sys.argv[1]
-
-def slow():
-    for line in range(1, 6):
-        time.sleep(0.05)
-        yield [Record(line, number)]
-
-store = PeeweeStore("p.db", busy_timeout=0, turns=Path("turns"))
-store.check()
-store.finalize(store.load(Source(f"file:///{number}", number), slow(), OnDuplicate.SKIP).batch_id)
-"""
+WRITERS = 4
 
 
-def test_writers_that_take_turns_are_never_told_of_a_lock(tmp_path):
-    """With no patience at all for one: a long load counts against nobody's timeout."""
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(number)], cwd=tmp_path, stderr=subprocess.PIPE)
-        for number in range(8)
-    ]
+def write(folder, number):
+    """Load a batch slowly and finalize it, with a timeout of 0 for locks."""
 
-    assert [(0, b"")] * 8 == [
-        (writer.returncode, said) for writer in writers for said in [writer.communicate()[1]]
-    ]
-    assert 8 == PeeweeStore(tmp_path / "p.db").load(*source("9"), OnDuplicate.SKIP).batch_id - 1
+    def chunks():
+        for line in range(1, 6):
+            time.sleep(0.01)
+            yield [Record(line, f"{number}")]
+
+    store = PeeweeStore(folder / "p.db", busy_timeout=0, write_lock=folder / "write.lock")
+    store.check()
+    return store.finalize(
+        store.load(Source(f"file:///{number}", f"{number}"), chunks(), OnDuplicate.SKIP).batch_id
+    )
 
 
-def test_turns_that_cannot_be_taken_are_an_error_of_the_database(tmp_path):
-    path = tmp_path / "missing/turns"
-    with pytest.raises(DatabaseError, match=r"cannot be made: No such file or directory$") as caught:
-        PeeweeStore(tmp_path / "p.db", turns=path).check()
+def test_writers_that_queue_never_see_a_lock(tmp_path):
+    """A long load does not count against the timeout of others."""
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(WRITERS)
+    with ProcessPoolExecutor(WRITERS, mp_context=context, initializer=barrier.wait) as pool:
+        writing = [pool.submit(write, tmp_path, number) for number in range(2 * WRITERS)]
+        finalized = [each.result() for each in writing]
+
+    assert list(range(1, 2 * WRITERS + 1)) == sorted(each.batch_id for each in finalized)
+    assert {5} == {each.record_count for each in finalized}
+
+
+def test_a_lock_file_that_cannot_be_created_is_an_error(tmp_path):
+    text = r"^cannot create the lock file .*: No such file or directory$"
+    with pytest.raises(DatabaseError, match=text) as caught:
+        PeeweeStore(tmp_path / "p.db", write_lock=tmp_path / "missing/write.lock").check()
 
     assert "database.unavailable" == caught.value.code
-
-
-def source(name):
-    return Source(f"file:///{name}", name), [[Record(1, name)]]

@@ -1,4 +1,4 @@
-"""What the tests of the jobs share."""
+"""Fixtures shared by the tests of the jobs."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -7,20 +7,14 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pipeline_jobs import (
-    Chunk,
-    InputError,
-    Record,
-    Source,
-    compression,
-    handwritten,
-    input_file,
-    reading,
-    strict_json,
-)
-from pipeline_jobs.document import Writer
+from pipeline_jobs import InputError, Record, Source
+from pipeline_jobs.documents import handwritten, reader, strict_json
+from pipeline_jobs.documents.records import Chunk, Document
+from pipeline_jobs.documents.writer import DocumentWriter
+from pipeline_jobs.storage import content
+from pipeline_jobs.storage.input import LocalInput
 
-# A slow machine is no fault in the code.
+# No deadline: a slow machine is not a bug.
 settings.register_profile(
     "unhurried", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -30,62 +24,61 @@ type Outcome = tuple[Source | None, list[Record]] | str
 
 
 @pytest.fixture(scope="session")
-def pieces_of() -> Callable[..., AbstractContextManager[None]]:
-    """Files are read in blocks of so many bytes, records come in chunks of so many: every border occurs."""
+def set_block_size() -> Callable[..., AbstractContextManager[None]]:
+    """Make blocks and chunks small in a ``with`` block, so that their borders fall everywhere."""
 
     @contextmanager
-    def small(block: int, chunk: int = handwritten.CHUNK) -> Iterator[None]:
+    def set_size(block: int, chunk: int = handwritten.CHUNK) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            for module in (compression, reading, strict_json):
+            for module in (content, reader, strict_json):
                 patch.setattr(module, "BLOCK", block)
-            for module in (handwritten, reading):
-                patch.setattr(module, "CHUNK", chunk)
+            patch.setattr(handwritten, "CHUNK", chunk)
             yield
 
-    return small
+    return set_size
 
 
 @pytest.fixture(scope="session")
 def records() -> list[Record]:
-    """Two hundred records, after each of them a blank line."""
+    """Two hundred records, each followed by a blank line."""
     return [Record(n, f'{n}: größe "{"x" * (n % 7)}" \\ \t 🎉') for n in range(1, 400, 2)]
 
 
 @pytest.fixture(scope="session")
 def document() -> Callable[[Sequence[Record]], bytes]:
-    """Lays records out as ours, from the source ``file:///data/x.txt``."""
+    """A function that writes records as a document of the source ``file:///data/x.txt``."""
 
-    def written(records: Sequence[Record]) -> bytes:
+    def write(records: Sequence[Record]) -> bytes:
         stream = io.BytesIO()
-        writer = Writer(stream, Source("file:///data/x.txt", "x.txt"))
+        writer = DocumentWriter(stream, Source("file:///data/x.txt", "x.txt"))
         if records:
             writer.write(Chunk(records))
         writer.finish(38, 64 * "a")
         return stream.getvalue()
 
-    return written
+    return write
 
 
 @pytest.fixture(scope="session")
 def read(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcome]:
-    """Reads a document from a file: its source and its records, or the error's code."""
+    """A function that reads a document from a file; it returns source and records, or the error's code."""
     path = tmp_path_factory.mktemp("documents") / "x.json"
 
-    def outcome(content: bytes | str, how: Callable[..., reading.Document] = reading.read_file) -> Outcome:
+    def read_content(content: bytes | str, read: Callable[..., Document] = reader.read_file) -> Outcome:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         try:
-            with input_file.InputFile(path) as file:
-                found = how(file)
+            with LocalInput(path) as file:
+                found = read(file)
                 return found.source, [record for chunk in found.chunks for record in chunk]
         except InputError as error:
             return error.code
 
-    return outcome
+    return read_content
 
 
 @pytest.fixture
 def bucket():
-    """A folder in fsspec's store in memory, which lives as long as the process, and what fills it."""
+    """The memory file system of fsspec, which is one for the whole process; emptied."""
     system = pytest.importorskip("fsspec").filesystem("memory")
     system.rm("/", recursive=True)
     yield system
@@ -93,34 +86,34 @@ def bucket():
 
 
 @pytest.fixture
-def troubled(bucket):
-    """A store that raises what it is given, by the name of what it is asked for."""
+def failures(bucket):
+    """The errors that the store ``failing://`` raises, by operation: info, read, write or move."""
     from fsspec import register_implementation
     from fsspec.implementations.memory import MemoryFileSystem
 
-    class TroubledFileSystem(MemoryFileSystem):
-        protocol = "troubled"
-        trouble = {}
+    class FailingFileSystem(MemoryFileSystem):
+        protocol = "failing"
+        failures = {}
 
         @classmethod
         def _strip_protocol(cls, path):
-            return MemoryFileSystem._strip_protocol(path.replace("troubled://", "memory://"))
+            return MemoryFileSystem._strip_protocol(path.replace("failing://", "memory://"))
 
         def info(self, path, **kwargs):
-            self._meet("info")
+            self._fail("info")
             return super().info(path, **kwargs)
 
         def open(self, path, mode="rb", **kwargs):
-            self._meet("read" if mode == "rb" else "write")
+            self._fail("read" if mode == "rb" else "write")
             return super().open(path, mode, **kwargs)
 
         def mv(self, path1, path2, **kwargs):
-            self._meet("move")
+            self._fail("move")
             super().mv(path1, path2, **kwargs)
 
-        def _meet(self, what):
-            if error := self.trouble.get(what):
+        def _fail(self, operation):
+            if error := self.failures.get(operation):
                 raise error
 
-    register_implementation("troubled", TroubledFileSystem, clobber=True)
-    return TroubledFileSystem.trouble
+    register_implementation("failing", FailingFileSystem, clobber=True)
+    return FailingFileSystem.failures

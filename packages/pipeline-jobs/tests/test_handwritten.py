@@ -1,4 +1,4 @@
-"""Records as a person writes them: what is clear is taken, what is not is refused."""
+"""Records written by hand: clear ones are accepted, all others are refused."""
 
 from enum import StrEnum
 from itertools import batched
@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_jobs import MAX_INTEGER, InputError, Record, handwritten
-from pipeline_jobs.handwritten import records_in, split
+from pipeline_jobs import InputError, Record
+from pipeline_jobs.documents import handwritten
+from pipeline_jobs.documents.handwritten import parse_records, split_document
+from pipeline_jobs.documents.records import MAX_INTEGER
 
 SHAPE = 'x: expected a list of records, or an object with "records"'
 STRING = "expected a string or an object with"
@@ -23,9 +25,9 @@ class Number(int):
     pass
 
 
-def taken(elements):
+def parse(elements):
     batches = batched(elements, handwritten.CHUNK)
-    return [record for chunk in records_in(batches, "x") for record in chunk]
+    return [record for chunk in parse_records(batches, "x") for record in chunk]
 
 
 @pytest.mark.parametrize(
@@ -43,13 +45,13 @@ def taken(elements):
         ),
     ],
 )
-def test_strings_and_objects_are_records(elements, expected):
-    assert expected == taken(elements)
+def test_strings_and_objects_become_records(elements, expected):
+    assert expected == parse(elements)
 
 
-def test_a_value_that_derives_from_text_or_number_is_taken_as_plain():
-    """Data in memory comes from everywhere; a member of an Enum has no canonical form."""
-    (record,) = taken([{"content": Colour.RED, "line_number": Number(7)}])
+def test_subclasses_of_str_and_int_become_plain_values():
+    """Data in memory may hold members of an Enum, which have no canonical form."""
+    (record,) = parse([{"content": Colour.RED, "line_number": Number(7)}])
 
     assert Record(7, "red") == record
     assert (int, str) == (type(record.line_number), type(record.content))
@@ -63,6 +65,7 @@ def test_a_value_that_derives_from_text_or_number_is_taken_as_plain():
         (1.5, "input.shape", f'{STRING} "content", got a number'),
         (True, "input.shape", f'{STRING} "content", got a boolean'),
         (["a"], "input.shape", f'{STRING} "content", got a list'),
+        (("a",), "input.shape", f'{STRING} "content", got a tuple'),
         (b"a", "input.shape", f'{STRING} "content", got bytes'),
         ({}, "input.shape", 'expected a string as "content", got nothing'),
         ({"content": None}, "input.shape", 'expected a string as "content", got nothing'),
@@ -78,36 +81,36 @@ def test_a_value_that_derives_from_text_or_number_is_taken_as_plain():
         ({"content": "a", "line_number": True}, "input.shape", NUMBER),
         ({"content": "a", "line_number": "1"}, "input.shape", NUMBER),
         ({"content": "a", "line_number": None}, "input.shape", NUMBER),
-        ("a\0b", "input.nul", "a NUL character is no text"),
-        ({"content": "\0"}, "input.nul", "a NUL character is no text"),
-        ("\ud800", "input.surrogate", "a lone surrogate is no text"),
-        ({"content": "a\udfff"}, "input.surrogate", "a lone surrogate is no text"),
+        ("a\0b", "input.nul", "NUL characters are not allowed"),
+        ({"content": "\0"}, "input.nul", "NUL characters are not allowed"),
+        ("\ud800", "input.surrogate", "lone surrogates are not allowed"),
+        ({"content": "a\udfff"}, "input.surrogate", "lone surrogates are not allowed"),
     ],
 )
-def test_anything_else_is_refused_by_its_position(element, code, message):
+def test_invalid_element_is_refused_with_its_position(element, code, message):
     with pytest.raises(InputError) as caught:
-        taken(["a", "b", element])
+        parse(["a", "b", element])
 
     assert (code, f"x, record 3: {message}") == (caught.value.code, str(caught.value))
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 100])
-def test_the_position_counts_over_all_chunks(pieces_of, chunk):
-    with pieces_of(1, chunk), pytest.raises(InputError, match="x, record 5: a lone surrogate"):
-        taken([*"abcd", "\udfff", "\ud800"])
+def test_position_counts_across_chunks(set_block_size, chunk):
+    with set_block_size(1, chunk), pytest.raises(InputError, match="x, record 5: lone surrogates"):
+        parse([*"abcd", "\udfff", "\ud800"])
 
 
 @given(st.lists(st.integers(1, 12)), st.integers(1, 5))
-def test_a_line_number_given_twice_is_refused(pieces_of, numbers, chunk):
-    """However far apart, and whether or not the numbers grow up to there."""
+def test_repeated_line_number_is_refused(set_block_size, numbers, chunk):
+    """However far apart the two are, and whether or not the numbers before ascend."""
     elements = [{"content": "a", "line_number": number} for number in numbers]
     if len(set(numbers)) == len(numbers):
-        with pieces_of(1, chunk):
-            assert numbers == [record.line_number for record in taken(elements)]
+        with set_block_size(1, chunk):
+            assert numbers == [record.line_number for record in parse(elements)]
         return
 
-    with pieces_of(1, chunk), pytest.raises(InputError) as caught:
-        taken(elements)
+    with set_block_size(1, chunk), pytest.raises(InputError) as caught:
+        parse(elements)
 
     assert "input.repeated_line" == caught.value.code
     assert any(
@@ -115,22 +118,24 @@ def test_a_line_number_given_twice_is_refused(pieces_of, numbers, chunk):
     )
 
 
-def test_a_position_may_repeat_a_number_given():
+def test_position_equal_to_a_given_line_number_is_refused():
     with pytest.raises(InputError, match="x: line number 2 is given twice"):
-        taken([{"content": "a", "line_number": 2}, "b"])
+        parse([{"content": "a", "line_number": 2}, "b"])
 
 
-def test_the_last_of_many_may_repeat_the_first():
-    """The numbers of a chunk that has been handed on are not forgotten."""
+def test_line_number_of_an_earlier_chunk_is_remembered():
+    """The numbers of a chunk that was passed on are still known."""
     elements = [str(n) for n in range(1, 20_001)] + [{"content": "again", "line_number": 1}]
 
     with pytest.raises(InputError, match="x: line number 1 is given twice"):
-        taken(elements)
+        parse(elements)
 
 
-def test_a_list_or_an_object_with_records_is_a_document():
-    assert ({}, ["a"]) == split(["a"], "x")
-    assert ({"version": 1}, ["a"]) == split({"version": 1, "records": ["a"]}, "x")
+def test_list_tuple_or_object_with_records_is_a_document():
+    assert ({}, ["a"]) == split_document(["a"], "x")
+    assert ({}, ("a",)) == split_document(("a",), "x")
+    assert ({"version": 1}, ["a"]) == split_document({"version": 1, "records": ["a"]}, "x")
+    assert ({"version": 1}, ("a",)) == split_document({"version": 1, "records": ("a",)}, "x")
 
 
 @pytest.mark.parametrize(
@@ -143,12 +148,12 @@ def test_a_list_or_an_object_with_records_is_a_document():
         ("a", "a string"),
         (7, "a number"),
         (None, "nothing"),
-        (("a",), "tuple"),
+        ({"a"}, "set"),
     ],
 )
-def test_any_other_data_is_no_document(data, got):
+def test_other_data_is_refused(data, got):
     with pytest.raises(InputError) as caught:
-        split(data, "x")
+        split_document(data, "x")
 
     assert ("input.shape", f"{SHAPE}, got {got}") == (caught.value.code, str(caught.value))
 
@@ -173,17 +178,17 @@ ELEMENT = st.one_of(
         st.lists(ELEMENT.filter(lambda element: isinstance(element, dict))),
     )
 )
-def test_what_is_taken_in_one_go_is_what_is_taken_one_by_one(elements):
-    """The fast way may take nothing that the strict one refuses or reads differently."""
+def test_fast_parsing_equals_strict_parsing(elements):
+    """Fast parsing accepts nothing that strict parsing refuses or reads differently."""
 
-    def outcome():
+    def get_outcome():
         try:
-            return [(type(r.content), type(r.line_number), r) for r in taken(elements)]
+            return [(type(r.content), type(r.line_number), r) for r in parse(elements)]
         except InputError as error:
             return error.code, str(error)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(handwritten, "_plain_records", lambda *_: None)
-        one_by_one = outcome()
+        patch.setattr(handwritten, "_parse_plain", lambda *_: None)
+        strict = get_outcome()
 
-    assert one_by_one == outcome()
+    assert strict == get_outcome()

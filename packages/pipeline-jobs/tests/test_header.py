@@ -1,40 +1,40 @@
-"""What a document says of itself is taken literally, or refused by the name of the key."""
+"""The header of a document is parsed literally, or refused naming the key."""
 
 import json
 
 import pytest
 
 from pipeline_jobs import InputError, Source
-from pipeline_jobs.header import header
+from pipeline_jobs.documents.header import parse_header
 
 PATTERN = "string should match pattern"
 KEYS = ["format", "version", "source", "record_count", "records_sha256"]
 
 
-def test_everything_may_be_left_out():
-    parsed = header({}, "x.json")
+def test_every_key_is_optional():
+    parsed = parse_header({}, "x.json")
 
     assert (None, None, None) == (parsed.origin, parsed.record_count, parsed.records_sha256)
 
 
-def test_null_is_left_out():
-    assert header({}, "x.json") == header({"source": None, "record_count": None}, "x.json")
+def test_null_equals_a_missing_key():
+    assert parse_header({}, "x.json") == parse_header({"source": None, "record_count": None}, "x.json")
 
 
-def test_a_whole_header_is_read():
+def test_complete_header_is_parsed():
     source = {"uri": "file:///x.txt", "name": "x.txt", "bytes": 7, "sha256": 64 * "a"}
     beside = {"format": "pipeline-records", "version": 1, "source": source}
 
-    parsed = header(beside | {"record_count": 2, "records_sha256": 64 * "b"}, "x.json")
+    parsed = parse_header(beside | {"record_count": 2, "records_sha256": 64 * "b"}, "x.json")
 
     assert Source("file:///x.txt", "x.txt", 7, 64 * "a") == parsed.origin
     assert (2, 64 * "b") == (parsed.record_count, parsed.records_sha256)
 
 
-def test_a_source_without_a_name_is_called_by_its_uri():
+def test_source_without_a_name_is_named_by_its_uri():
     assert (
         Source("s3://bucket/x", "s3://bucket/x")
-        == header({"source": {"uri": "s3://bucket/x"}}, "x.json").origin
+        == parse_header({"source": {"uri": "s3://bucket/x"}}, "x.json").origin
     )
 
 
@@ -43,7 +43,7 @@ def test_a_source_without_a_name_is_called_by_its_uri():
     [
         ({"format": "csv"}, "'format': input should be 'pipeline-records'"),
         ({"format": None}, "'format': input should be 'pipeline-records'"),
-        ({"version": 2}, "'version': newer than this program knows, which is 1"),
+        ({"version": 2}, "'version': newer than the latest known version, which is 1"),
         ({"version": 0}, "'version': input should be greater than or equal to 1"),
         ({"version": "1"}, "'version': input should be a valid integer"),
         ({"version": 1.0}, "'version': input should be a valid integer"),
@@ -70,17 +70,17 @@ def test_a_source_without_a_name_is_called_by_its_uri():
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
-def test_a_bad_header_is_refused_by_the_name_of_the_key(beside, message):
+def test_invalid_header_is_refused_naming_the_key(beside, message):
     with pytest.raises(InputError) as caught:
-        header(beside, "x.json")
+        parse_header(beside, "x.json")
 
     assert ("input.shape", f"x.json: {message}") == (caught.value.code, str(caught.value))
 
 
 @pytest.mark.parametrize("key", ["\ud800", "\x1b[31m", 500 * "x"])
-def test_a_strange_key_is_refused_and_shown_safely(key):
+def test_unprintable_or_long_key_is_refused_and_escaped(key):
     with pytest.raises(InputError) as caught:
-        header({key: 1}, "x.json")
+        parse_header({key: 1}, "x.json")
 
     assert "input.shape" == caught.value.code
     assert str(caught.value).isprintable()

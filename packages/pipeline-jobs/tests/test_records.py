@@ -1,4 +1,4 @@
-"""The canonical form is what every hash is over: the same for all who can write JSON."""
+"""Records, their canonical form, and the hash of it, which any JSON library can reproduce."""
 
 import hashlib
 import json
@@ -9,38 +9,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_jobs import MAX_INTEGER, Chunk, Record, RecordsDigest
-from pipeline_jobs.records import canonical
+from pipeline_jobs import Record, RecordsDigest
+from pipeline_jobs.documents.records import MAX_INTEGER, Chunk, encode_canonical
 
 records = st.lists(st.builds(Record, st.integers(1, MAX_INTEGER), st.text()))
 
 
-def written_by_json(some):
-    """Return the canonical form as the standard library would write it."""
+def write_with_json(some):
+    """Write the canonical form with the standard library."""
     fields = [{"line_number": record.line_number, "content": record.content} for record in some]
     return ",\n".join(json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in fields).encode()
 
 
 @given(records)
-def test_the_canonical_form_is_compact_json_line_by_line(some):
-    assert written_by_json(some) == canonical(some) == Chunk(some).canonical
+def test_canonical_form_is_one_compact_json_object_per_line(some):
+    assert write_with_json(some) == encode_canonical(some) == Chunk(some).canonical
 
 
-def test_every_control_character_has_one_form():
-    """A hash must not depend on who escaped a tab."""
+def test_control_characters_have_one_form():
+    """Else the hash would depend on how a tab is escaped."""
     some = [Record(1, "".join(map(chr, range(1, 0xA0))) + '"\\/\u2028')]
 
-    assert written_by_json(some) == canonical(some)
+    assert write_with_json(some) == encode_canonical(some)
 
 
-def test_a_chunk_is_its_records():
+def test_chunk_is_a_tuple_of_records_with_their_canonical_form():
     chunk = Chunk(Record(n, "x") for n in (1, 2))
 
     assert (Record(1, "x"), Record(2, "x")) == chunk
     assert b'{"line_number":1,"content":"x"},\n{"line_number":2,"content":"x"}' == chunk.canonical
 
 
-def test_a_chunk_survives_pickling():
+def test_chunk_survives_pickling():
     chunk = Chunk([Record(1, "größe")])
 
     copy = pickle.loads(pickle.dumps(chunk))
@@ -48,24 +48,24 @@ def test_a_chunk_survives_pickling():
     assert (chunk, chunk.canonical) == (copy, copy.canonical)
 
 
-def test_a_lone_surrogate_has_no_canonical_form():
+def test_lone_surrogate_has_no_canonical_form():
     with pytest.raises(UnicodeEncodeError):
         Chunk([Record(1, "\ud800")])
 
 
-def test_a_record_cannot_be_changed():
+def test_record_is_frozen():
     with pytest.raises(AttributeError):
         Record(1, "x").content = "y"
 
 
 @pytest.mark.parametrize("number", [0, -1, 2**63, 1.5, "1"])
-def test_a_line_number_is_read_only_within_its_bounds(number):
+def test_line_number_outside_its_bounds_is_refused(number):
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"line_number": number, "content": "x"}, Record)
 
 
 @given(records, st.data())
-def test_the_digest_does_not_depend_on_the_chunks(some, data):
+def test_digest_does_not_depend_on_the_chunks(some, data):
     cut = data.draw(st.integers(0, len(some)))
     digest = RecordsDigest()
 
@@ -73,8 +73,8 @@ def test_the_digest_does_not_depend_on_the_chunks(some, data):
         digest.update(chunk)
 
     assert len(some) == digest.count
-    assert hashlib.sha256(written_by_json(some)).hexdigest() == digest.sha256
+    assert hashlib.sha256(write_with_json(some)).hexdigest() == digest.sha256
 
 
-def test_the_digest_of_nothing_is_that_of_no_bytes():
+def test_digest_of_no_records_is_that_of_no_bytes():
     assert (0, hashlib.sha256(b"").hexdigest()) == (RecordsDigest().count, RecordsDigest().sha256)

@@ -1,102 +1,42 @@
-"""What is shipped for tests keeps its own promises, and finds who does not keep the job's."""
+"""The help for tests does what it says, and a contract fails for a job or store that breaks it."""
 
 import doctest
 import signal
 import subprocess
 import sys
+import threading
+from collections import Counter
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_jobs import BatchError, InputError, OnDuplicate, Record, Source, testing
-from pipeline_jobs.testing import FailingJob, MemoryStore
-
-SOURCE = Source("file:///x.txt", "x.txt")
-CHUNKS = [[Record(1, "a")], [], [Record(2, "b"), Record(3, "c")]]
-
-
-def load(store, source=SOURCE, chunks=CHUNKS, on_duplicate=OnDuplicate.SKIP):
-    return store.load(source, iter(chunks), on_duplicate)
-
-
-def test_a_store_keeps_a_batch():
-    store = MemoryStore()
-
-    loaded = load(store)
-
-    assert (1, 3, False, False) == (loaded.batch_id, loaded.record_count, loaded.duplicate, loaded.resumed)
-    assert {1: [Record(1, "a"), Record(2, "b"), Record(3, "c")]} == store.batches
-
-
-def test_an_unfinished_batch_is_resumed_whatever_is_said_of_duplicates():
-    store = MemoryStore()
-    load(store)
-
-    for each in OnDuplicate:
-        loaded = load(store, on_duplicate=each)
-        assert (1, True, False) == (loaded.batch_id, loaded.resumed, loaded.duplicate)
-
-
-def test_a_finalized_batch_is_a_duplicate():
-    store = MemoryStore()
-    store.finalize(load(store).batch_id)
-
-    skipped = load(store)
-    with pytest.raises(BatchError) as caught:
-        load(store, on_duplicate=OnDuplicate.ERROR)
-    again = load(store, on_duplicate=OnDuplicate.LOAD)
-    store.finalize(again.batch_id)
-
-    assert (1, 3, True) == (skipped.batch_id, skipped.record_count, skipped.duplicate)
-    assert ("batch.duplicate", 1) == (caught.value.code, caught.value.batch_id)
-    assert "x.txt: batch 1 holds these records already" == str(caught.value)
-    assert (2, False) == (again.batch_id, again.duplicate)
-    assert 2 == load(store).batch_id  # the newest
-
-
-@pytest.mark.parametrize(
-    ("source", "chunks"),
-    [(Source("file:///y.txt", "x.txt"), CHUNKS), (SOURCE, [[Record(1, "a")]]), (SOURCE, [])],
+from pipeline_jobs import (
+    BaseJob,
+    BatchError,
+    Finalized,
+    InputError,
+    Loaded,
+    OnDuplicate,
+    Source,
+    testing,
 )
-def test_another_source_or_other_records_are_another_batch(source, chunks):
-    store = MemoryStore()
-    store.finalize(load(store).batch_id)
-
-    assert 2 == load(store, source, chunks).batch_id
+from pipeline_jobs.testing import FailingJob, JobContract, MemoryStore, StoreContract
 
 
-def test_an_error_of_the_iterator_leaves_nothing():
-    def broken():
-        yield [Record(1, "a")]
-        raise InputError("input.some", "so it is")
+class TestMemoryStore(StoreContract):
+    """The contract of every store."""
 
-    store = MemoryStore()
-    with pytest.raises(InputError, match="so it is"):
-        load(store, chunks=broken())
+    def build(self):
+        return MemoryStore()
 
-    assert {} == store.batches
+    def read(self, store, batch_id):
+        return store.batches[batch_id]
 
 
-def test_finalizing_twice_says_so():
-    store = MemoryStore()
-    load(store)
-
-    first, second = store.finalize(1), store.finalize(1)
-
-    assert ((1, 3, False), (1, 3, True)) == (
-        (first.batch_id, first.record_count, first.already),
-        (second.batch_id, second.record_count, second.already),
-    )
-
-
-def test_an_unknown_batch_cannot_be_finalized():
-    with pytest.raises(BatchError, match="no batch with id 1"):
-        MemoryStore().finalize(1)
-
-
-def test_a_failing_job_fails_as_often_as_told():
-    job = FailingJob(BatchError("batch.some", "so it is", retriable=True), times=2)
+def test_failing_job_fails_a_number_of_times():
+    job = FailingJob(BatchError("batch.some", "a message", retriable=True), times=2)
 
     results = [job.execute("x") for _ in range(3)]
 
@@ -104,23 +44,23 @@ def test_a_failing_job_fails_as_often_as_told():
     assert ("x", 3) == (results[2].output, job.attempts)
 
 
-def test_a_failing_job_may_always_fail():
+def test_failing_job_fails_always_by_default():
     job = FailingJob(ValueError("no"))
 
     assert {"internal.ValueError"} == {job.execute("x").code for _ in range(5)}
 
 
-def test_a_failing_job_has_an_error_of_its_own():
+def test_failing_job_has_its_own_error():
     result = FailingJob().execute("x")
 
-    assert ("internal.FailingJob", "failed, as it was told to", False) == (
+    assert ("internal.FailingJob", "failed on purpose, as a FailingJob does", False) == (
         result.code,
         result.error,
         result.retriable,
     )
 
 
-def test_a_failing_job_may_fail_once_and_retriably():
+def test_failing_job_may_fail_once_with_a_retriable_error():
     job = FailingJob(times=1, retriable=True)
 
     results = [job.execute("x") for _ in range(3)]
@@ -129,7 +69,7 @@ def test_a_failing_job_may_fail_once_and_retriably():
 
 
 @given(st.integers(), st.floats(0, 1))
-def test_chance_can_be_reproduced(seed, probability):
+def test_failures_can_be_reproduced_by_the_seed(seed, probability):
     one, other = (FailingJob(probability=probability, seed=seed) for _ in range(2))
 
     assert [one.execute(n).success for n in range(20)] == [other.execute(n).success for n in range(20)]
@@ -138,14 +78,14 @@ def test_chance_can_be_reproduced(seed, probability):
 @pytest.mark.parametrize(
     ("probability", "least", "most"), [(0, 0, 0), (0.1, 60, 140), (0.5, 430, 570), (1, 1000, 1000)]
 )
-def test_a_failing_job_fails_as_likely_as_told(probability, least, most):
+def test_failing_job_fails_with_the_given_probability(probability, least, most):
     job = FailingJob(probability=probability, seed=1)
 
     assert least <= [job.execute("x").success for _ in range(1000)].count(False) <= most
 
 
-def test_a_failing_job_that_may_fail_twice_does_so_by_chance_and_no_more():
-    """What counts is how often it failed, not how often it was tried."""
+def test_failing_job_counts_failures_not_attempts():
+    """`times` limits the failures, not the attempts."""
     job = FailingJob(times=2, probability=0.2, seed=1)
 
     failures = [number for number in range(100) if not job.execute("x").success]
@@ -160,7 +100,7 @@ import atexit
 import sys
 from pipeline_jobs.testing import CrashingJob
 
-atexit.register(print, "ended in good order")
+atexit.register(print, "exited normally")
 job = CrashingJob(float(sys.argv[1]), seed=int(sys.argv[2]))
 try:
     for number in range(20):
@@ -180,15 +120,15 @@ def crash(probability, seed=1):
     return done.returncode, done.stdout.split("\n")[:-1]
 
 
-def test_a_crashing_job_ends_its_process_at_once():
+def test_crashing_job_kills_its_process():
     assert (-signal.SIGKILL, []) == crash(1)
 
 
-def test_a_crashing_job_may_never_crash():
-    assert (0, [*map(str, range(20)), "rolled back", "ended in good order"]) == crash(0)
+def test_crashing_job_with_probability_zero_never_crashes():
+    assert (0, [*map(str, range(20)), "rolled back", "exited normally"]) == crash(0)
 
 
-def test_a_crash_can_be_reproduced():
+def test_crash_can_be_reproduced_by_the_seed():
     first, second, other = crash(0.2, 5), crash(0.2, 5), crash(0.2, 6)
 
     assert first == second != other
@@ -196,5 +136,239 @@ def test_a_crash_can_be_reproduced():
     assert first[1] == list(map(str, range(len(first[1]))))
 
 
-def test_the_examples_are_true():
+def test_docstring_examples_are_correct():
     assert (0, True) == (doctest.testmod(testing).failed, doctest.testmod(testing).attempted > 0)
+
+
+class Good(BaseJob[str, str]):
+    def validate_input(self, value):
+        if not isinstance(value, str):
+            raise InputError("input.type", "expected text")
+        return value
+
+    def single_job(self, value):
+        self.counts["seen"] += 1
+        return value
+
+
+class WrongError(Good):
+    """Raises TypeError where it should raise InputError."""
+
+    def validate_input(self, value):
+        if not isinstance(value, str):
+            raise TypeError("expected text")
+        return value
+
+
+class ContinuedCount(Good):
+    """Continues the count of its last run."""
+
+    seen = 0
+
+    def single_job(self, value):
+        self.seen += 1
+        self.counts["seen"] = self.seen
+        return value
+
+
+class KeptCounts(Good):
+    """Counts nothing, and keeps the counts that are there at the start."""
+
+    kept = Counter()
+
+    @property
+    def counts(self):
+        return self.kept
+
+    @counts.setter
+    def counts(self, value):
+        pass
+
+    def single_job(self, value):
+        return value
+
+
+class UnpicklableOutput(Good):
+    """Returns an output that cannot be pickled."""
+
+    def single_job(self, value):
+        return lambda: value
+
+
+def find_failing_tests(contract):
+    failing = []
+    for name in dir(contract):
+        if name.startswith("test_"):
+            try:
+                getattr(contract(), name)()
+            except Exception:  # noqa: BLE001  # a test may fail in any way
+                failing.append(name)
+    return failing
+
+
+@pytest.mark.parametrize(
+    ("job", "failing"),
+    [
+        (Good, []),
+        (WrongError, ["test_bad_input_is_returned_not_raised"]),
+        (ContinuedCount, ["test_counts_are_fresh_for_each_run"]),
+        (KeptCounts, ["test_counts_are_fresh_for_each_run"]),
+        (UnpicklableOutput, ["test_results_survive_pickling"]),
+        (lambda: FailingJob(InputError("input.some", "no")), ["test_good_input_succeeds"]),
+    ],
+)
+def test_contract_fails_for_a_job_that_breaks_it(job, failing):
+    class Contract(JobContract):
+        good = "text"
+        bad = None
+
+        def build(self):
+            return job()
+
+    assert failing == find_failing_tests(Contract)
+
+
+class LosesTheLastRecord(MemoryStore):
+    def load(self, source, chunks, on_duplicate):
+        loaded = super().load(source, chunks, on_duplicate)
+        self.batches[loaded.batch_id] = self.batches[loaded.batch_id][:3]
+        return loaded
+
+
+class RefusesEmptyBatches(MemoryStore):
+    def load(self, source, chunks, on_duplicate):
+        return super().load(source, [next(iter(chunks)), *chunks], on_duplicate)
+
+
+class NeverResumes(MemoryStore):
+    def load(self, source, chunks, on_duplicate):
+        self._identities.clear()
+        return super().load(source, chunks, on_duplicate)
+
+
+class NeverRefuses(MemoryStore):
+    def load(self, source, chunks, _):
+        return super().load(source, chunks, OnDuplicate.SKIP)
+
+
+class KnowsNamesOnly(MemoryStore):
+    def load(self, source, chunks, on_duplicate):
+        return super().load(Source(f"file:///{source.name}", source.name), chunks, on_duplicate)
+
+
+class KnowsContentsOnly(MemoryStore):
+    def _keep(self, source, records, _, on_duplicate):
+        return super()._keep(source, records, "".join(each.content for each in records), on_duplicate)
+
+
+class LoadsChunkByChunk(MemoryStore):
+    def load(self, source, chunks, on_duplicate):
+        for chunk in chunks:
+            loaded = super().load(source, [chunk], on_duplicate)
+        return loaded
+
+
+class WrapsExceptions(MemoryStore):
+    def load(self, source, chunks, on_duplicate):
+        try:
+            return super().load(source, chunks, on_duplicate)
+        except BaseException as error:
+            raise RuntimeError("a load failed") from error
+
+
+class FinalizesAgain(MemoryStore):
+    def finalize(self, batch_id):
+        return Finalized(batch_id, super().finalize(batch_id).record_count)
+
+
+class FinalizesAnything(MemoryStore):
+    def finalize(self, batch_id):
+        return super().finalize(batch_id) if batch_id in self.batches else Finalized(batch_id, 0)
+
+
+class HasNoLock(MemoryStore):
+    """Each of the loads looks for the batch before one of them keeps it."""
+
+    def __init__(self):
+        super().__init__()
+        self.waiting = threading.Barrier(4)
+
+    def load(self, source, chunks, on_duplicate):
+        is_known = any(self._identities)
+        with suppress(threading.BrokenBarrierError):
+            if not is_known and threading.current_thread() is not threading.main_thread():
+                self.waiting.wait(10)
+                loaded = super().load(
+                    Source(f"{source.uri}{threading.get_ident()}", "x"), chunks, on_duplicate
+                )
+                return Loaded(loaded.batch_id, loaded.record_count)
+        return super().load(source, chunks, on_duplicate)
+
+
+class ForgetsContents(MemoryStore):
+    def _keep(self, source, records, _, on_duplicate):
+        return super()._keep(source, records, str([each.line_number for each in records]), on_duplicate)
+
+
+class FinalizesAll(MemoryStore):
+    def finalize(self, batch_id):
+        finalized = super().finalize(batch_id)
+        self.finalized.update(self.batches)
+        return finalized
+
+
+class ForgetsAfterAFailure(MemoryStore):
+    def load(self, source, chunks, on_duplicate):
+        try:
+            return super().load(source, chunks, on_duplicate)
+        except BaseException:
+            for records in self.batches.values():
+                records.clear()
+            raise
+
+
+class EmptiesTheOlderBatch(MemoryStore):
+    def load(self, source, chunks, on_duplicate):
+        loaded = super().load(source, chunks, on_duplicate)
+        if on_duplicate is OnDuplicate.LOAD and loaded.batch_id > 1:
+            self.batches[loaded.batch_id - 1] = []
+        return loaded
+
+
+def test_contract_holds_for_a_store_that_keeps_it():
+    assert [] == find_failing_tests(TestMemoryStore)
+
+
+@pytest.mark.parametrize(
+    ("store", "failing"),
+    [
+        (LosesTheLastRecord, "test_a_batch_is_kept"),
+        (RefusesEmptyBatches, "test_a_batch_may_be_empty"),
+        (NeverResumes, "test_an_unfinished_batch_is_resumed"),
+        (NeverResumes, "test_the_division_into_chunks_makes_no_difference"),
+        (NeverRefuses, "test_a_finalized_batch_is_a_duplicate"),
+        (KnowsNamesOnly, "test_other_records_or_another_source_are_another_batch"),
+        (KnowsContentsOnly, "test_other_records_or_another_source_are_another_batch"),
+        (LoadsChunkByChunk, "test_an_exception_of_the_records_leaves_nothing"),
+        (WrapsExceptions, "test_an_exception_of_the_records_leaves_nothing"),
+        (FinalizesAgain, "test_finalizing_twice_is_allowed"),
+        (FinalizesAnything, "test_an_unknown_batch_is_an_error"),
+        (ForgetsContents, "test_other_records_or_another_source_are_another_batch"),
+        (FinalizesAll, "test_finalizing_twice_is_allowed"),
+        (ForgetsAfterAFailure, "test_an_exception_of_the_records_leaves_nothing"),
+        (EmptiesTheOlderBatch, "test_a_finalized_batch_is_a_duplicate"),
+        (HasNoLock, "test_loads_at_the_same_time_are_one_batch"),
+    ],
+)
+def test_contract_fails_for_a_store_that_breaks_it(store, failing):
+    class Contract(TestMemoryStore):
+        def build(self):
+            return store()
+
+    assert failing in find_failing_tests(Contract)
+
+
+@pytest.mark.parametrize("contract", [JobContract, StoreContract])
+def test_contract_without_build_raises(contract):
+    with pytest.raises(NotImplementedError):
+        contract().build()

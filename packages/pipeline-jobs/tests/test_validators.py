@@ -1,4 +1,4 @@
-"""Loose values become typed ones, or an `InputError` with a code."""
+"""Validators return a typed value, or raise an `InputError` with a code."""
 
 import os
 
@@ -6,37 +6,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_jobs import MAX_INTEGER, InputError, batch_id, input_path
+from pipeline_jobs import InputError, Url, parse_batch_id, parse_input_location, parse_input_path
+from pipeline_jobs.documents.records import MAX_INTEGER
+from pipeline_jobs.validators import parse_file_location
 
-BETWEEN = "is no batch id; it lies between 1 and 2^63 - 1"
-WHOLE = "is no batch id; it is a whole number from 1"
+OUT_OF_RANGE = "expected an integer between 1 and 2^63 - 1"
+NOT_POSITIVE = "expected a positive integer"
 
 
-def test_a_path_becomes_absolute(tmp_path, monkeypatch):
+def test_path_becomes_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.txt").write_text("x")
 
-    assert tmp_path / "x.txt" == input_path("x.txt")
-    assert tmp_path / "x.txt" == input_path(tmp_path / "x.txt")
+    assert tmp_path / "x.txt" == parse_input_path("x.txt")
+    assert tmp_path / "x.txt" == parse_input_path(tmp_path / "x.txt")
 
 
-def test_a_path_of_bytes_that_are_no_text_is_fine(tmp_path):
+def test_path_that_is_not_utf8_is_accepted(tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9.txt")
     path.write_text("x")
 
-    assert path == input_path(str(path))
+    assert path == parse_input_path(str(path))
 
 
-def test_a_link_stays_a_link(tmp_path):
-    """The output is named after what a person typed; only the source's identity is resolved."""
+def test_link_is_not_resolved(tmp_path):
+    """The output is named after the given path; only the identity of the source is resolved."""
     (tmp_path / "x.txt").write_text("x")
     (tmp_path / "link.txt").symlink_to("x.txt")
 
-    assert tmp_path / "link.txt" == input_path(tmp_path / "link.txt")
+    assert tmp_path / "link.txt" == parse_input_path(tmp_path / "link.txt")
 
 
-class Numbered(os.PathLike):
-    """Breaks the promise of a path, which is to be text."""
+class NumberPath(os.PathLike):
+    """A path whose text is a number."""
 
     def __fspath__(self):
         return 7
@@ -45,7 +47,7 @@ class Numbered(os.PathLike):
 @pytest.mark.parametrize(
     ("value", "code", "message"),
     [
-        (Numbered(), "input.type", "expected the path of a file, got a value of type Numbered"),
+        (NumberPath(), "input.type", "expected the path of a file, got a value of type NumberPath"),
         (None, "input.type", "expected the path of a file, got nothing"),
         (7, "input.type", "expected the path of a file, got a value of type int"),
         (b"x.txt", "input.type", "expected the path of a file, got a value of type bytes"),
@@ -64,16 +66,33 @@ class Numbered(os.PathLike):
         ),
     ],
 )
-def test_a_bad_path_is_refused(value, code, message):
+def test_invalid_path_is_refused(value, code, message):
     with pytest.raises(InputError) as caught:
-        input_path(value)
+        parse_input_path(value)
 
     assert (code, message) == (caught.value.code, str(caught.value))
 
 
+@pytest.mark.parametrize("parse", [parse_input_path, parse_input_location])
+def test_public_validators_open_the_file(tmp_path, parse):
+    with pytest.raises(InputError, match="no such file"):
+        parse(tmp_path / "x.txt")
+
+    (tmp_path / "x.txt").touch()
+
+    assert tmp_path / "x.txt" == parse(tmp_path / "x.txt")
+
+
+def test_file_location_is_parsed_without_opening_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert tmp_path / "x.txt" == parse_file_location("x.txt")
+    assert Url("s3://bucket/x.txt") == parse_file_location("s3a://bucket/x.txt")
+
+
 @pytest.mark.parametrize("value", [1, 7, MAX_INTEGER, "1", "7", "10", str(MAX_INTEGER)])
-def test_a_batch_id_is_a_number_or_its_text(value):
-    assert int(value) == batch_id(value)
+def test_batch_id_is_an_integer_or_its_decimal_text(value):
+    assert int(value) == parse_batch_id(value)
 
 
 @pytest.mark.parametrize(
@@ -84,39 +103,46 @@ def test_a_batch_id_is_a_number_or_its_text(value):
         (1.0, "input.type", "expected a batch id, got a value of type float"),
         (b"1", "input.type", "expected a batch id, got a value of type bytes"),
         ([1], "input.type", "expected a batch id, got a value of type list"),
-        (0, "input.id", f"0 {BETWEEN}"),
-        (-1, "input.id", f"-1 {BETWEEN}"),
-        (2**63, "input.id", f"9223372036854775808 {BETWEEN}"),
-        pytest.param(10**5000, "input.id", f"a number of 16610 bits {BETWEEN}", id="5001 digits"),
-        ("9223372036854775808", "input.id", f"9223372036854775808 {BETWEEN}"),
-        ("0", "input.id", f"'0' {WHOLE}"),
-        ("-1", "input.id", f"'-1' {WHOLE}"),
-        ("+1", "input.id", f"'+1' {WHOLE}"),
-        ("01", "input.id", f"'01' {WHOLE}"),
-        ("1.0", "input.id", f"'1.0' {WHOLE}"),
-        ("1_000", "input.id", f"'1_000' {WHOLE}"),
-        ("٣", "input.id", f"'٣' {WHOLE}"),
-        ("True", "input.id", f"'True' {WHOLE}"),
-        ("abc", "input.id", f"'abc' {WHOLE}"),
-        ("", "input.id", f"'' {WHOLE}"),
-        (" 1", "input.id", f"' 1' {WHOLE}"),
-        ("1\n", "input.id", rf"'1\n' {WHOLE}"),
-        ("\x1b[31m", "input.id", rf"'\x1b[31m' {WHOLE}"),
-        pytest.param(5000 * "9", "input.id", f"'{40 * '9'}'… {WHOLE}", id="text of 5000 digits"),
+        (0, "input.id", f"invalid batch id 0: {OUT_OF_RANGE}"),
+        (-1, "input.id", f"invalid batch id -1: {OUT_OF_RANGE}"),
+        (2**63, "input.id", f"invalid batch id 9223372036854775808: {OUT_OF_RANGE}"),
+        pytest.param(
+            10**5000, "input.id", f"invalid batch id of 16610 bits: {OUT_OF_RANGE}", id="5001 digits"
+        ),
+        ("9223372036854775808", "input.id", f"invalid batch id 9223372036854775808: {OUT_OF_RANGE}"),
+        ("0", "input.id", f"invalid batch id '0': {NOT_POSITIVE}"),
+        ("-1", "input.id", f"invalid batch id '-1': {NOT_POSITIVE}"),
+        ("+1", "input.id", f"invalid batch id '+1': {NOT_POSITIVE}"),
+        ("01", "input.id", f"invalid batch id '01': {NOT_POSITIVE}"),
+        ("1.0", "input.id", f"invalid batch id '1.0': {NOT_POSITIVE}"),
+        ("1_000", "input.id", f"invalid batch id '1_000': {NOT_POSITIVE}"),
+        ("٣", "input.id", f"invalid batch id '٣': {NOT_POSITIVE}"),
+        ("True", "input.id", f"invalid batch id 'True': {NOT_POSITIVE}"),
+        ("abc", "input.id", f"invalid batch id 'abc': {NOT_POSITIVE}"),
+        ("", "input.id", f"invalid batch id '': {NOT_POSITIVE}"),
+        (" 1", "input.id", f"invalid batch id ' 1': {NOT_POSITIVE}"),
+        ("1\n", "input.id", rf"invalid batch id '1\n': {NOT_POSITIVE}"),
+        ("\x1b[31m", "input.id", rf"invalid batch id '\x1b[31m': {NOT_POSITIVE}"),
+        pytest.param(
+            5000 * "9",
+            "input.id",
+            f"invalid batch id '{40 * '9'}'…: {NOT_POSITIVE}",
+            id="text of 5000 digits",
+        ),
     ],
 )
-def test_a_bad_batch_id_is_refused(value, code, message):
+def test_invalid_batch_id_is_refused(value, code, message):
     with pytest.raises(InputError) as caught:
-        batch_id(value)
+        parse_batch_id(value)
 
     assert (code, message) == (caught.value.code, str(caught.value))
 
 
 @given(st.text())
-def test_text_is_a_batch_id_only_as_python_writes_the_number(text):
-    """`int` also takes underscores, spaces and the digits of every script."""
+def test_batch_id_text_is_accepted_only_in_its_canonical_form(text):
+    """`int` also accepts underscores, spaces and the digits of every script."""
     try:
-        accepted = batch_id(text)
+        accepted = parse_batch_id(text)
     except InputError:
         return
 

@@ -1,4 +1,4 @@
-"""What the tests of orchestration share."""
+"""Fixtures for the tests of orchestration."""
 
 import sqlite3
 import subprocess
@@ -7,17 +7,36 @@ from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pipeline_orchestration import PipelineRunner
 from pipeline_orchestration.testing import isolated_settings, prefect_server
 
 __all__ = ["isolated_settings", "prefect_server"]
 
+# A slow machine is not a failure.
+settings.register_profile("no deadlines", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no deadlines")
+
 
 @pytest.fixture(autouse=True)
 def folder(isolated_settings):
-    """The current folder, empty; no setting of the person's own is known there."""
+    """The current folder: empty, and without any setting of the user."""
     return isolated_settings
+
+
+@pytest.fixture(scope="session")
+def migrated_prefect_home(tmp_path_factory):
+    """A home of Prefect whose database the first server migrates, which takes 20 s."""
+    return tmp_path_factory.mktemp("migrated")
+
+
+@pytest.fixture
+def shared_prefect_home(folder, migrated_prefect_home, monkeypatch):
+    """Let temporary servers share one database; a mark keeps the tests that use it in one process."""
+    monkeypatch.setenv("PREFECT_HOME", str(migrated_prefect_home))
+    # Without measuring its coverage, a server starts in a third of the time. The command's tests measure it.
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture(params=["local", "prefect"])
@@ -30,9 +49,9 @@ def engine(request, folder):
 
 @pytest.fixture
 def runner(folder, engine):
-    """Makes runners on the engine, with a database and an output folder in the current one."""
+    """A function that makes runners on the engine, with database and output folder in the current folder."""
 
-    def made(**settings):
+    def make(**settings):
         settings = {
             "engine": engine,
             "log_level": "WARNING",
@@ -41,7 +60,7 @@ def runner(folder, engine):
         } | settings
         return PipelineRunner(**settings)
 
-    return made
+    return make
 
 
 @pytest.fixture
@@ -54,12 +73,12 @@ def sample(folder):
 
 @pytest.fixture
 def page(prefect_server):
-    """What Prefect shows of the newest flow run with a name: its logs, its artifacts by what they are."""
+    """A function that returns the newest flow run with a name, its logs, and its artifacts by kind."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas import filters, sorting
     from prefect.logging.handlers import APILogWorker
 
-    def shown(name):
+    def read(name):
         APILogWorker.drain_all()
         named = filters.FlowRunFilter(name=filters.FlowRunFilterName(any_=[name]))
         with get_client(sync_client=True) as client:
@@ -73,29 +92,29 @@ def page(prefect_server):
             run=run, logs=logs, artifacts={each.key.rpartition("-")[2]: each for each in artifacts}
         )
 
-    return shown
+    return read
 
 
 @pytest.fixture(scope="session")
 def ask():
-    """Ask a database, past everything of ours."""
+    """A function that runs SQL in a file, without our code."""
 
-    def asked(path, statement):
+    def ask_database(path, statement):
         with closing(sqlite3.connect(path)) as connection:
             return connection.execute(statement).fetchall()
 
-    return asked
+    return ask_database
 
 
 @pytest.fixture
 def python(folder):
-    """Run code in a fresh interpreter in the current folder, and return what it printed."""
+    """A function that runs code in a new interpreter, and returns its output and standard error."""
 
-    def ran(code, *arguments):
+    def run(code, *arguments):
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, cwd=folder
         )
         assert 0 == done.returncode, done.stderr
         return done.stdout, done.stderr
 
-    return ran
+    return run

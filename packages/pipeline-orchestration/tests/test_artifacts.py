@@ -1,30 +1,34 @@
-"""What a run leaves on its page in Prefect."""
+"""Artifacts on the page of a run in Prefect."""
 
 import json
-import time
+import threading
 
 import pytest
 
-from pipeline_jobs import BaseJob, JobResult, PipelineError, shown
+from pipeline_jobs import BaseJob, JobResult, PipelineError
+from pipeline_jobs.escaping import escape
 from pipeline_jobs.testing import FailingJob
 from pipeline_orchestration import PipelineConfig, PipelineDefinition, PipelineRunner, RunResult
-from pipeline_orchestration.on_prefect import artifacts, moving
-from pipeline_orchestration.on_prefect.artifacts import Ran, key
-from pipeline_orchestration.text import pipeline as text
+from pipeline_orchestration.engines.prefect import artifacts, progress
+from pipeline_orchestration.engines.prefect.artifacts import FinishedRun, make_artifact_key
+from pipeline_orchestration.execution.run_spec import RunSpec
+from pipeline_orchestration.inputs import RunInput
+from pipeline_orchestration.settings.sources import TEXT_PIPELINE
+from pipeline_orchestration.text_pipeline import pipeline as text
 
 
 @pytest.fixture
 def runner(prefect_server, folder):
-    """Makes runners on Prefect."""
+    """A function that makes runners on Prefect."""
 
-    def made(**settings):
+    def make(**settings):
         settings = {"output_dir": "out", "db_path": "p.db", "log_level": "OFF"} | settings
         return PipelineRunner(engine="prefect", **settings)
 
-    return made
+    return make
 
 
-def test_a_run_is_summed_up(runner, folder, sample, page):
+def test_the_summary_has_a_row_for_each_input(runner, folder, sample, page):
     runner().run_many([sample, "gone.txt"])
     runner().run_many([sample])
     first, again = page("sample.txt and 1 more").artifacts, page("sample.txt").artifacts
@@ -47,8 +51,8 @@ def test_a_run_is_summed_up(runner, folder, sample, page):
     assert "was there already" == json.loads(again["summary"].data)[0]["outcome"]
 
 
-def test_a_failure_is_explained_with_the_command_that_continues(runner, sample, page, folder):
-    """Which says where, and all that is not a default there: it may be typed anywhere on that machine."""
+def test_a_failure_has_a_report_with_the_command_that_resumes_it(runner, sample, page, folder):
+    """The command has the folder and all settings that are not defaults, so it works in any folder."""
     import sqlite3
     from contextlib import closing
 
@@ -67,22 +71,23 @@ def test_a_failure_is_explained_with_the_command_that_continues(runner, sample, 
     assert f"```bash\ncd {folder}\npipeline {options} {document}\n```" in failure.data
 
 
-def told(*results, address="x.py:pipeline", **settings):
-    config = PipelineConfig(**settings)
-    ran = Ran(text, address, config, [each.input for each in results], None, None, results, 1.5)
-    return artifacts._summary(ran), artifacts._failure(ran)
+def make_artifacts(*results, pipeline="x.py:pipeline", inputs=None):
+    spec = RunSpec(pipeline=pipeline, config=PipelineConfig())
+    inputs = inputs or [RunInput(each.input, each.input) for each in results]
+    run = FinishedRun(spec, text, inputs, results, 1.5)
+    return artifacts._make_summary(run), artifacts._make_failure_report(run)
 
 
-def failed(name, code="input.missing", message="no such file", *, before=()):
+def make_failure(name, code="input.missing", message="no such file", *, before=()):
     error = PipelineError(code, message)
     return RunResult(name, "prefect", (*before, JobResult("B" if before else "A", exception=error)))
 
 
-def test_of_many_inputs_the_failures_come_first_and_the_size_is_bounded():
-    done = [RunResult(f"{n}.txt", "prefect", (JobResult("A", "x"),)) for n in range(9_900)]
-    bad = [failed(f"bad {n}.txt", message="x" * 100_000) for n in range(99)]
+def test_a_summary_of_many_inputs_is_bounded_and_lists_failures_first():
+    succeeded = [RunResult(f"{n}.txt", "prefect", (JobResult("A", "x"),)) for n in range(9_900)]
+    failed = [make_failure(f"bad {n}.txt", message="x" * 100_000) for n in range(99)]
 
-    summary, failure = told(*done[:50], *bad, *done[50:])
+    summary, failure = make_artifacts(*succeeded[:50], *failed, *succeeded[50:])
     rows = json.loads(summary.data)
 
     assert ["bad 0.txt", "bad 98.txt", "0.txt"] == [rows[n]["input"] for n in (0, 98, 99)]
@@ -94,27 +99,27 @@ def test_of_many_inputs_the_failures_come_first_and_the_size_is_bounded():
     assert len(summary.data) < 100_000 > 10 * len(failure.data)
 
 
-def test_the_command_needs_an_address_and_an_input_with_a_name():
-    """A definition that was handed over as an object, or data, is in no other process."""
-    made = JobResult("A", "x.json")
-    busy = failed("x.txt", "database.busy", "in use", before=[made])
+def test_there_is_no_command_for_a_definition_or_data_in_memory():
+    """A new process has neither an object nor data of this one."""
+    loaded = JobResult("A", "x.json")
+    busy = make_failure("x.txt", "database.busy", "in use", before=[loaded])
 
-    assert "--pipeline x.py:pipeline run --start-from B x.json" in told(busy)[1].data
-    assert "--pipeline" not in told(busy, address="pipeline_orchestration.text:pipeline")[1].data
-    for nameless in (
-        told(busy, address="text"),
-        told(failed("json:file:///x", "database.busy", "x", before=[made])),
+    assert "--pipeline x.py:pipeline run --start-from B x.json" in make_artifacts(busy)[1].data
+    assert "--pipeline" not in make_artifacts(busy, pipeline=TEXT_PIPELINE)[1].data
+    for artifacts_of_run in (
+        make_artifacts(busy, pipeline=PipelineDefinition("mine")),
+        make_artifacts(busy, inputs=[RunInput.parse(["data"])]),
     ):
-        assert "the same run again goes on" in nameless[1].data
+        assert "Once the cause is removed, repeat the run" in artifacts_of_run[1].data
 
 
-def test_what_markdown_would_read_is_shown_as_it_is():
+def test_markdown_in_names_and_messages_is_shown_literally():
     odd = "`a``b <script>*x*\n# c"
 
-    data = told(failed(odd, message=f"{odd}```"))[1].data
+    data = make_artifacts(make_failure(odd, message=f"{odd}```"))[1].data
 
-    assert f"## ``` {shown(odd)} ```" in data
-    assert f"> ```` {shown(odd)}``` ````" in data
+    assert f"## ``` {escape(odd)} ```" in data
+    assert f"> ```` {escape(odd)}``` ````" in data
 
 
 @pytest.mark.parametrize(
@@ -126,12 +131,15 @@ def test_what_markdown_would_read_is_shown_as_it_is():
         ("…", "pipeline-summary"),
     ],
 )
-def test_keys_are_what_prefect_takes(name, expected):
-    assert expected == key(PipelineDefinition(name), "summary")
+def test_keys_have_only_characters_that_prefect_allows(name, expected):
+    assert expected == make_artifact_key(PipelineDefinition(name), "summary")
 
 
-class Long(BaseJob):
-    """Takes a while, and says how far it is."""
+class Waiting(BaseJob):
+    """Reports its progress, and in the middle of its work may wait for an event."""
+
+    def __init__(self, event=None):
+        self.event = event
 
     def validate_input(self, value):
         return value
@@ -139,44 +147,60 @@ class Long(BaseJob):
     def single_job(self, value):
         for done in (1, 2, 3):
             self.progress(done * 10, 30, done)
-            time.sleep(0.2)
+            if done == 2 and self.event:
+                assert self.event.wait(60)
         return value
 
 
-def test_a_long_job_shows_how_far_it_is(runner, page, monkeypatch):
-    monkeypatch.setattr(moving, "_PATIENCE", 0.1)
-    seen = []
-    pipeline = PipelineDefinition("long").add_job("wait", lambda _: Long())
+def test_a_long_job_shows_its_progress(runner, page, monkeypatch):
+    from prefect.client.orchestration import SyncPrefectClient
 
-    runner(pipeline=pipeline).run_many(["patient"], progress=lambda *note: seen.append(note))
-    progress = page("patient").artifacts["progress"]
+    shown = threading.Event()
+    create = SyncPrefectClient.create_artifact
 
-    assert ("pipeline-long-progress", "progress", 100) == (progress.key, progress.type, float(progress.data))
-    assert "wait patient: 30 of 30 bytes read, 3 records" == progress.description
-    assert ("wait", "patient", 20, 30, 2) in seen  # who asked for it is told as well
+    def create_artifact(*arguments):
+        created = create(*arguments)
+        shown.set()
+        return created
+
+    monkeypatch.setattr(SyncPrefectClient, "create_artifact", create_artifact)
+    monkeypatch.setattr(progress, "_INTERVAL", 0.1)
+    calls = []
+    pipeline = PipelineDefinition("long").add_job("wait", lambda _: Waiting(shown))
+
+    runner(pipeline=pipeline).run_many(["patient"], progress=lambda *progress: calls.append(progress))
+    artifact = page("patient").artifacts["progress"]
+
+    assert ("pipeline-long-progress", "progress", 100) == (artifact.key, artifact.type, float(artifact.data))
+    assert "wait patient: 30 of 30 bytes read, 3 records" == artifact.description
+    assert ("wait", "patient", 20, 30, 2) in calls  # the caller's callback is called, too
 
 
-def test_a_short_job_shows_none(runner, page):
-    pipeline = PipelineDefinition("long").add_job("wait", lambda _: Long())
+def test_a_short_job_shows_no_progress(runner, page, monkeypatch):
+    monkeypatch.setattr(progress, "_INTERVAL", 60)
+    pipeline = PipelineDefinition("long").add_job("wait", lambda _: Waiting())
 
     runner(pipeline=pipeline).run("impatient")
 
     assert ["summary"] == list(page("impatient").artifacts)
 
 
-def test_a_run_that_is_done_is_done_though_its_artifacts_cannot_be_written(runner, sample, monkeypatch, ask):
-    """An answer that refuses each of them."""
+def test_a_run_succeeds_even_if_its_artifacts_cannot_be_written(runner, sample, monkeypatch, ask):
     import httpx
     from prefect.client.orchestration import SyncPrefectClient
 
-    def refused(*_):
-        raise httpx.ConnectError("away")
+    refused = threading.Event()
 
-    monkeypatch.setattr(SyncPrefectClient, "create_artifact", refused)
-    monkeypatch.setattr(moving, "_PATIENCE", 0.1)
-    pipeline = PipelineDefinition("long").add_job("wait", lambda _: Long())
+    def refuse(*_):
+        refused.set()
+        raise httpx.ConnectError("no answer")
+
+    monkeypatch.setattr(SyncPrefectClient, "create_artifact", refuse)
+    monkeypatch.setattr(progress, "_INTERVAL", 0.1)
+    pipeline = PipelineDefinition("long").add_job("wait", lambda _: Waiting(refused))
 
     assert runner().run(sample).success
+    refused.clear()
     assert runner(pipeline=pipeline).run("anything").success
     assert (
         not runner(pipeline=PipelineDefinition("x").add_job("x", lambda _: FailingJob(OSError())))

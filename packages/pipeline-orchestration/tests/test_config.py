@@ -1,16 +1,18 @@
-"""The settings of a run, and what is said of bad ones."""
+"""Settings: defaults, precedence of their sources, and errors for invalid values."""
 
+import json
+import os
 from dataclasses import FrozenInstanceError, asdict
 from pathlib import Path
 
 import pytest
 
 from pipeline_jobs import OnDuplicate
-from pipeline_orchestration import EngineName, LogLevel, PipelineConfig, UsageError
+from pipeline_orchestration import EngineName, LogLevel, PipelineConfig, TaskRunnerName, UsageError
 
 DASK = "tcp://host:port, tls://host:port, ucx://host:port, ws://host:port or wss://host:port"
-ALL = "output_dir, db_path, db_url, log_level, engine, pipeline, on_duplicate, encoding, busy_timeout"
-ALL += ", max_record_bytes, concurrency, task_runner, dask_address, ray_address"
+ALL = "log_level, output_dir, db_path, db_url, engine, pipeline, concurrency, task_runner, dask_address"
+ALL += ", ray_address, on_duplicate, encoding, max_record_bytes, busy_timeout"
 
 
 def test_defaults(folder):
@@ -20,7 +22,7 @@ def test_defaults(folder):
         "db_url": None,
         "log_level": LogLevel.INFO,
         "engine": EngineName.AUTO,
-        "pipeline": "pipeline_orchestration.text:pipeline",
+        "pipeline": "pipeline_orchestration.text_pipeline:pipeline",
         "on_duplicate": OnDuplicate.SKIP,
         "encoding": "utf-8",
         "busy_timeout": 30.0,
@@ -64,6 +66,7 @@ def test_argument_before_environment_before_files_before_default(
         ("/out", "/out"),
         ("", "{folder}"),
         ("a b\n%?#{x}", "{folder}/a b\n%?#{x}"),
+        ("file:///a%20b/%FF", "/a b/\udcff"),
     ],
 )
 def test_paths_become_absolute(folder, tmp_path, monkeypatch, given, expected):
@@ -80,18 +83,22 @@ def test_paths_become_absolute(folder, tmp_path, monkeypatch, given, expected):
         ("log_level", "LOUD", "expected DEBUG, INFO, WARNING, ERROR, CRITICAL or OFF, got 'LOUD'"),
         ("engine", "dask", "expected auto, local or prefect, got 'dask'"),
         ("on_duplicate", "replace", "expected skip, load or error, got 'replace'"),
-        ("busy_timeout", "soon", "expected a number of seconds, got 'soon'"),
-        ("busy_timeout", "-1", "expected between 0 and 86400 seconds, got -1"),
-        ("busy_timeout", "86401", "expected between 0 and 86400 seconds, got 86401"),
-        ("busy_timeout", "nan", "expected between 0 and 86400 seconds, got nan"),
-        ("max_record_bytes", "16M", "expected a number of bytes, got '16M'"),
-        ("max_record_bytes", "1.5", "expected a number of bytes, got '1.5'"),
-        ("max_record_bytes", "0", "expected between 1 and 1073741824 bytes, got 0"),
-        ("max_record_bytes", "-1", "expected between 1 and 1073741824 bytes, got -1"),
-        ("max_record_bytes", "1073741825", "expected between 1 and 1073741824 bytes, got 1073741825"),
-        ("concurrency", "all", "expected a whole number, got 'all'"),
-        ("concurrency", "0", "expected between 1 and 1024, got 0"),
-        ("concurrency", "1025", "expected between 1 and 1024, got 1025"),
+        ("busy_timeout", "soon", "expected a number of seconds from 0 to 86400, got 'soon'"),
+        ("busy_timeout", "-1", "expected a number of seconds from 0 to 86400, got '-1'"),
+        ("busy_timeout", "86401", "expected a number of seconds from 0 to 86400, got '86401'"),
+        ("busy_timeout", "nan", "expected a number of seconds from 0 to 86400, got 'nan'"),
+        ("max_record_bytes", "16M", "expected a number of bytes from 1 to 1073741824, got '16M'"),
+        ("max_record_bytes", "1.5", "expected a number of bytes from 1 to 1073741824, got '1.5'"),
+        ("max_record_bytes", "0", "expected a number of bytes from 1 to 1073741824, got '0'"),
+        ("max_record_bytes", "-1", "expected a number of bytes from 1 to 1073741824, got '-1'"),
+        (
+            "max_record_bytes",
+            "1073741825",
+            "expected a number of bytes from 1 to 1073741824, got '1073741825'",
+        ),
+        ("concurrency", "all", "expected a whole number from 1 to 1024, got 'all'"),
+        ("concurrency", "0", "expected a whole number from 1 to 1024, got '0'"),
+        ("concurrency", "1025", "expected a whole number from 1 to 1024, got '1025'"),
         ("task_runner", "mpi", "expected threads, processes, dask or ray, got 'mpi'"),
         ("dask_address", "host:8786", f"expected {DASK}, without a password"),
         ("dask_address", "tcp://me:secret@host:8786", f"expected {DASK}, without a password"),
@@ -100,8 +107,8 @@ def test_paths_become_absolute(folder, tmp_path, monkeypatch, given, expected):
         ("output_dir", "~nobody-of-that-name/out", "there is no home directory ~nobody-of-that-name"),
     ],
 )
-def test_a_bad_value_is_refused_with_its_name_and_place(folder, monkeypatch, name, value, message):
-    """Wherever it stands: who reads the message can find the line to change."""
+def test_the_error_for_an_invalid_value_names_setting_and_source(folder, monkeypatch, name, value, message):
+    """So a user finds the line to change."""
     places = [("argument", {name: value})]
     (folder / "pipeline.toml").write_text(f'{name} = "{value}"')
     places.append(("pipeline.toml", {}))
@@ -128,13 +135,13 @@ def test_a_bad_value_is_refused_with_its_name_and_place(folder, monkeypatch, nam
         ({"dask_address": "tls://host:8786", "task_runner": "threads"}, "threads"),
     ],
 )
-def test_an_address_asks_for_its_task_runner(folder, given, expected):
-    """Unless another is asked for by its name."""
-    assert expected == PipelineConfig.load(**given).spreads_by
+def test_the_address_of_a_cluster_selects_its_task_runner(folder, given, expected):
+    """Unless a task runner is given by name."""
+    assert expected == PipelineConfig.load(**given).requested_task_runner
 
 
-def test_one_made_by_hand_is_parsed_too(folder):
-    """Settings that make no sense do not exist, however they are made."""
+def test_the_constructor_parses_too(folder):
+    """No `PipelineConfig` has an invalid value, however it is made."""
     config = PipelineConfig(output_dir="out", log_level="OFF", busy_timeout="2")
 
     assert PipelineConfig.load(output_dir="out", log_level="OFF", busy_timeout="2") == config
@@ -150,20 +157,25 @@ def test_one_made_by_hand_is_parsed_too(folder):
     [
         ("output_dir", "a\0b", "a path cannot hold a NUL character"),
         ("pipeline", 7, "expected text, got 7"),
-        ("busy_timeout", 10**400, "expected between 0 and 86400 seconds, got inf"),
-        ("busy_timeout", "\n-1", r"expected between 0 and 86400 seconds, got \n-1"),
+        (
+            "busy_timeout",
+            10**400,
+            "expected a number of seconds from 0 to 86400, got 100000000000000000...0000000000000000000",
+        ),
+        ("busy_timeout", "\n-1", r"expected a number of seconds from 0 to 86400, got '\n-1'"),
+        ("db_path", "s3://bucket/p.db", "expected a file on this machine, got a URL of s3"),
         ("output_dir", "~\udcff/out", r"there is no home directory ~\xff"),
         ("engin", "local", f"unknown setting; there are {ALL}"),
     ],
 )
-def test_a_bad_argument_is_refused(name, value, message):
+def test_an_invalid_argument_is_refused(name, value, message):
     with pytest.raises(UsageError) as caught:
         PipelineConfig.load(**{name: value})
 
     assert f"{name} (argument): {message}" == str(caught.value)
 
 
-def test_an_unknown_setting_cannot_steer_a_terminal(folder):
+def test_the_name_of_an_unknown_setting_is_escaped(folder):
     (folder / "pipeline.toml").write_text(r'"\u001b[31m" = 1')
 
     with pytest.raises(UsageError, match=r"^\\x1b\[31m \(pipeline\.toml\): unknown setting;"):
@@ -183,11 +195,74 @@ def test_an_unknown_key_in_a_file_is_refused(folder, file, text):
     assert f"engin ({file}): unknown setting; there are {ALL}" == str(caught.value)
 
 
-def test_an_unknown_variable_is_somebody_elses(monkeypatch):
-    """The prefix is a common word."""
+def test_an_unknown_variable_is_ignored(monkeypatch):
+    """Other programs use the prefix, a common word, as well."""
     monkeypatch.setenv("PIPELINE_STAGE", "production")
 
     assert PipelineConfig.load() == PipelineConfig.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("log_level", "info", LogLevel.INFO),
+        ("log_level", "Warning", LogLevel.WARNING),
+        ("engine", "LOCAL", EngineName.LOCAL),
+        ("on_duplicate", "Load", OnDuplicate.LOAD),
+        ("task_runner", "DASK", TaskRunnerName.DASK),
+    ],
+)
+def test_a_choice_may_be_written_in_any_case(folder, monkeypatch, name, text, expected):
+    """In every source, as on the command line."""
+    (folder / "pipeline.toml").write_text(f'{name} = "{text}"')
+    assert expected is getattr(PipelineConfig.load(), name)
+
+    monkeypatch.setenv(f"PIPELINE_{name.upper()}", text)
+    assert expected is getattr(PipelineConfig.load(), name)
+    assert expected is getattr(PipelineConfig.load(**{name: text}), name)
+
+
+def test_all_errors_are_gathered_with_setting_and_source(folder, monkeypatch):
+    """Valid settings keep their values."""
+    monkeypatch.setenv("PIPELINE_ENGINE", "dask")
+    (folder / "pipeline.toml").write_text('concurrency = 0\nencoding = "latin-1"')
+
+    config, errors, places = PipelineConfig.gather({"busy_timeout": 5})
+
+    variable = "environment variable PIPELINE_ENGINE"
+    assert {
+        "concurrency": "concurrency (pipeline.toml): expected a whole number from 1 to 1024, got 0",
+        "engine": f"engine ({variable}): expected auto, local or prefect, got 'dask'",
+    } == {name: str(error) for name, error in errors.items()}
+    assert (1, EngineName.AUTO, "iso8859-1", 5.0) == (
+        config.concurrency,
+        config.engine,
+        config.encoding,
+        config.busy_timeout,
+    )
+    assert {
+        "concurrency": "pipeline.toml",
+        "encoding": "pipeline.toml",
+        "engine": variable,
+        "busy_timeout": "argument",
+    } == places
+
+
+def test_flow_parameters_are_json_and_give_the_same_settings(folder):
+    odd = folder / os.fsdecode(b"\xff\n")
+    config = PipelineConfig(output_dir=odd, db_path="p.db", concurrency=4, task_runner="threads")
+
+    parameters = config.to_parameters()
+
+    assert (odd.as_uri(), f"{folder}/p.db") == (parameters["output_dir"], parameters["db_path"])
+    assert config == PipelineConfig.load(**json.loads(json.dumps(parameters)))
+
+
+def test_flow_parameters_for_a_server_have_neither_its_password_nor_a_path():
+    parameters = PipelineConfig(db_url="postgresql://me:secret@host/data").to_parameters()
+
+    assert "postgresql://me@host/data" == parameters["db_url"]
+    assert "db_path" not in parameters
 
 
 def test_settings_are_frozen():
@@ -200,9 +275,10 @@ def test_settings_are_frozen():
     [
         ("db_path = 7", "expected a path, got 7"),
         ("encoding = true", "expected text, got True"),
-        ("busy_timeout = [1]", "expected a number of seconds, got [1]"),
-        ("max_record_bytes = true", "expected a number of bytes, got True"),
-        ("max_record_bytes = 1e3", "expected a number of bytes, got 1000.0"),
+        ("busy_timeout = true", "expected a number of seconds from 0 to 86400, got True"),
+        ("busy_timeout = [1]", "expected a number of seconds from 0 to 86400, got [1]"),
+        ("max_record_bytes = true", "expected a number of bytes from 1 to 1073741824, got True"),
+        ("max_record_bytes = 1e3", "expected a number of bytes from 1 to 1073741824, got 1000.0"),
         ("log_level = {}", "expected DEBUG, INFO, WARNING, ERROR, CRITICAL or OFF, got {}"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a job factory is given."""
+"""The context that a job factory gets."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from pipeline_jobs import OnDuplicate
 from pipeline_orchestration import PipelineConfig, RunContext
 
 
-def test_settings_are_at_hand(folder):
+def test_the_context_has_the_settings_of_the_run(folder):
     config = PipelineConfig.load(
         output_dir="out", encoding="latin-1", on_duplicate="load", max_record_bytes=7
     )
@@ -31,14 +31,14 @@ def test_the_store_is_made_once_with_the_settings_of_the_run(folder):
     assert (folder / "p.db", 2.0, "run 1") == (store.path, store.busy_timeout, store.run_id)
 
 
-def test_nothing_is_made_by_asking(folder):
+def test_asking_for_the_store_creates_no_file(folder):
     _ = RunContext(PipelineConfig.load(), "run 1").store
 
     assert [] == list(folder.iterdir())
 
 
-def test_a_database_that_cannot_be_used_is_refused_at_once(folder):
-    (folder / "p.db").write_text("no database")
+def test_an_unusable_database_is_refused_at_once(folder):
+    (folder / "p.db").write_text("not a database")
 
     with pytest.raises(DatabaseError) as caught:
         _ = RunContext(PipelineConfig.load(db_path="p.db"), "run 1").store

@@ -1,4 +1,4 @@
-"""The URL of a database among the settings: what it counts against a path, and that no password is seen."""
+"""The database URL as a setting: its precedence over a path, and its password."""
 
 import pickle
 from dataclasses import asdict
@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from pipeline_orchestration import PipelineConfig, PipelineRunner, UsageError
-from pipeline_orchestration.sources import gather
+from pipeline_orchestration.settings.sources import gather_settings
 
 SECRET = "s3cret-word"
 WITH, WITHOUT = f"postgresql://me:{SECRET}@h/d", "postgresql://me@h/d"
 
 
 @pytest.fixture
-def given(folder, monkeypatch):
-    """Give settings in each of the places that there are, from the one that counts least on."""
+def set_up(folder, monkeypatch):
+    """A function that writes settings to each source, and returns those that are arguments."""
 
-    def give(shared=None, own=None, environment=None, argument=None):
+    def write_settings(shared=None, own=None, environment=None, argument=None):
         for name, table, settings in (
             ("pyproject.toml", "[tool.pipeline]\n", shared),
             ("pipeline.toml", "", own),
@@ -28,7 +28,7 @@ def given(folder, monkeypatch):
             monkeypatch.setenv(f"PIPELINE_{key.upper()}", value)
         return argument or {}
 
-    return give
+    return write_settings
 
 
 @pytest.mark.parametrize(
@@ -48,25 +48,25 @@ def given(folder, monkeypatch):
         ),
     ],
 )
-def test_of_path_and_url_the_one_whose_place_counts_more_is_taken(folder, given, places, expected):
-    config = PipelineConfig.load(**given(**places))
+def test_of_path_and_url_the_one_from_the_higher_source_is_taken(folder, set_up, places, expected):
+    config = PipelineConfig.load(**set_up(**places))
 
     assert expected == (config.db_url and str(config.db_url), str(config.db_path.relative_to(folder)))
 
 
 @pytest.mark.parametrize(
-    ("places", "named"),
+    ("places", "source"),
     [
         ({"argument": {"db_path": "a.db", "db_url": WITH}}, "argument"),
         ({"environment": {"db_path": "a.db", "db_url": WITH}}, "environment variable PIPELINE_DB_URL"),
         ({"own": {"db_path": "a.db", "db_url": WITH}}, "pipeline.toml"),
     ],
 )
-def test_both_in_one_place_are_refused(given, places, named):
+def test_path_and_url_in_one_source_are_refused(set_up, places, source):
     with pytest.raises(UsageError) as caught:
-        PipelineConfig.load(**given(**places))
+        PipelineConfig.load(**set_up(**places))
 
-    text = f"db_url ({named}): db_path is given there too, and one of them is enough"
+    text = f"db_url ({source}): db_path is given there too, and one of them is enough"
     assert ("usage.setting", text) == (caught.value.code, str(caught.value))
 
 
@@ -80,7 +80,7 @@ def test_both_in_one_place_are_refused(given, places, named):
         ("db_path", f"postgres://me:{SECRET}@h/d"),
     ],
 )
-def test_what_is_no_right_url_is_refused_and_not_repeated(folder, name, value):
+def test_an_invalid_url_is_refused_and_not_quoted(folder, name, value):
     with pytest.raises(UsageError, match=r"URL") as caught:
         PipelineConfig.load(**{name: value})
 
@@ -88,7 +88,7 @@ def test_what_is_no_right_url_is_refused_and_not_repeated(folder, name, value):
     assert SECRET not in f"{caught.value!r} {caught.value} {caught.value.__cause__}"
 
 
-def test_the_password_is_in_no_text_of_the_settings(folder):
+def test_the_password_is_in_no_repr_and_no_pickle(folder):
     runner = PipelineRunner(db_url=WITH)
 
     assert WITH == runner.config.db_url.with_password
@@ -96,8 +96,8 @@ def test_the_password_is_in_no_text_of_the_settings(folder):
         assert SECRET not in text
 
 
-def test_a_url_without_password_takes_that_of_the_environment(folder, monkeypatch):
-    """As the parameter of a flow is, and a command that continues."""
+def test_a_url_without_password_gets_the_password_of_the_environment(folder, monkeypatch):
+    """For instance the parameter of a flow, or the command that resumes a run."""
     monkeypatch.setenv("PIPELINE_DB_URL", WITH)
 
     assert WITH == PipelineConfig.load(db_url=WITHOUT).db_url.with_password
@@ -105,7 +105,7 @@ def test_a_url_without_password_takes_that_of_the_environment(folder, monkeypatc
     assert "postgresql://me@h/e" == PipelineConfig.load(db_url="postgresql://me@h/e").db_url.with_password
 
 
-def test_what_is_gathered_for_another_setting_is_left_alone(folder, monkeypatch):
+def test_gathering_another_setting_does_not_read_the_url(folder, monkeypatch):
     monkeypatch.setenv("PIPELINE_DB_URL", WITH)
 
-    assert {"engine": ("local", "argument")} == gather(["engine"], {"engine": "local"})
+    assert {"engine": ("local", "argument")} == gather_settings(["engine"], {"engine": "local"})

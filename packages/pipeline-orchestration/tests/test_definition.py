@@ -1,4 +1,4 @@
-"""Jobs by name, in order, and the ranges of them."""
+"""Definitions: jobs in order, their settings, and ranges of them."""
 
 import math
 from dataclasses import FrozenInstanceError
@@ -25,19 +25,19 @@ def test_jobs_are_kept_in_order(letters):
     assert ("A", "B", "C") == letters.names
 
 
-def test_adding_returns_the_definition_for_the_next_job():
+def test_add_job_returns_the_definition():
     pipeline = PipelineDefinition("one")
 
     assert pipeline is pipeline.add_job("A", build)
 
 
-def test_no_retry_waits_for_more_than_a_year():
+def test_a_retry_waits_for_a_year_at_most():
     assert 366 * 24 * 3600 == JobSpec("A", build, 50, 1.0).delays[-1]
 
 
-def test_a_job_is_data():
+def test_a_job_spec_is_a_frozen_value():
     pipeline = PipelineDefinition("one").add_job("A", build, retries=2, retry_delay_seconds=0.5)
-    (spec,) = pipeline.between()
+    (spec,) = pipeline.select_jobs()
 
     assert JobSpec("A", build, 2, 0.5) == spec
     with pytest.raises(FrozenInstanceError):
@@ -55,7 +55,7 @@ def test_a_job_is_data():
         (1, [1, 5], (1,)),
     ],
 )
-def test_each_retry_waits_twice_as_long_or_as_it_is_said(retries, seconds, delays):
+def test_delays_are_doubled_or_listed(retries, seconds, delays):
     assert delays == JobSpec("A", build, retries, seconds).delays
 
 
@@ -72,7 +72,7 @@ def test_each_retry_waits_twice_as_long_or_as_it_is_said(retries, seconds, delay
     ],
 )
 def test_a_range_includes_both_ends(letters, start, stop, names):
-    assert list(names) == [spec.name for spec in letters.between(start, stop)]
+    assert list(names) == [spec.name for spec in letters.select_jobs(start, stop)]
 
 
 @pytest.mark.parametrize(
@@ -85,40 +85,41 @@ def test_a_range_includes_both_ends(letters, start, stop, names):
         ("A\n", None, "usage.unknown_job", "pipeline 'letters' has no job 'A\\n'; did you mean 'A'?"),
     ],
 )
-def test_a_range_that_makes_no_sense_is_refused(letters, start, stop, code, message):
+def test_an_invalid_range_is_refused(letters, start, stop, code, message):
     with pytest.raises(UsageError) as caught:
-        letters.between(start, stop)
+        letters.select_jobs(start, stop)
 
     assert (code, message) == (caught.value.code, str(caught.value))
 
 
-def test_a_name_that_is_nearly_right_is_suggested():
+def test_a_similar_name_is_suggested():
     pipeline = PipelineDefinition("words").add_job("Extract", build).add_job("Load", build)
 
     with pytest.raises(UsageError, match=r"has no job 'extrct'; did you mean 'Extract'\?$"):
-        pipeline.between("extrct")
+        pipeline.select_jobs("extrct")
 
 
 def test_a_pipeline_without_jobs_has_no_range():
     with pytest.raises(UsageError, match=r"^pipeline 'none' has no jobs; add one by add_job\(\)$") as caught:
-        PipelineDefinition("none").between()
+        PipelineDefinition("none").select_jobs()
 
     assert "usage.no_jobs" == caught.value.code
 
 
-RETRIES = "and has to be a whole number from 0 to 50"
-DELAY = "and has to be from 0 s to a year, or a list of such delays"
-TIMEOUT = "and has to be more than 0 s, and a year at most"
-LIMIT = "and has to be a whole number from 1 to 10000"
+RETRIES = "expected a whole number from 0 to 50"
+DELAY = "expected from 0 s to a year, or a list of such delays"
+TIMEOUT = "expected more than 0 s, and at most a year"
+LIMIT = "expected a whole number from 1 to 10000"
+RETRY_ON = "expected subclasses of Exception"
 
 
 @pytest.mark.parametrize(
     ("name", "policy", "message"),
     [
-        ("", {}, "'' is no name for a job"),
-        ("A\n", {}, "'A\\n' is no name for a job"),
-        ("\ud800", {}, "'\\ud800' is no name for a job"),
-        ("A", {}, "pipeline 'letters' has a job 'A' already"),
+        ("", {}, "invalid job name '': expected printable text"),
+        ("A\n", {}, "invalid job name 'A\\n': expected printable text"),
+        ("\ud800", {}, "invalid job name '\\ud800': expected printable text"),
+        ("A", {}, "pipeline 'letters' already has a job 'A'"),
         ("D", {"retries": -1}, f"job 'D': retries is -1, {RETRIES}"),
         ("D", {"retries": 51}, f"job 'D': retries is 51, {RETRIES}"),
         ("D", {"retries": 1.5}, f"job 'D': retries is 1.5, {RETRIES}"),
@@ -130,7 +131,7 @@ LIMIT = "and has to be a whole number from 1 to 10000"
         ("D", {"retry_delay_seconds": [1, -1]}, f"job 'D': retry_delay_seconds is (1, -1), {DELAY}"),
         ("D", {"retry_delay_seconds": "1"}, f"job 'D': retry_delay_seconds is ('1',), {DELAY}"),
         ("D", {"retry_delay_seconds": None}, f"job 'D': retry_delay_seconds is None, {DELAY}"),
-        ("D", {"retry_jitter_factor": -1}, "job 'D': retry_jitter_factor is -1, and has to be from 0 to 10"),
+        ("D", {"retry_jitter_factor": -1}, "job 'D': retry_jitter_factor is -1, expected from 0 to 10"),
         ("D", {"timeout_seconds": 0}, f"job 'D': timeout_seconds is 0, {TIMEOUT}"),
         ("D", {"timeout_seconds": -1}, f"job 'D': timeout_seconds is -1, {TIMEOUT}"),
         ("D", {"timeout_seconds": 1e300}, f"job 'D': timeout_seconds is 1e+300, {TIMEOUT}"),
@@ -138,12 +139,30 @@ LIMIT = "and has to be a whole number from 1 to 10000"
         ("D", {"timeout_seconds": "5"}, f"job 'D': timeout_seconds is '5', {TIMEOUT}"),
         ("D", {"concurrency_limit": 0}, f"job 'D': concurrency_limit is 0, {LIMIT}"),
         ("D", {"concurrency_limit": 1.0}, f"job 'D': concurrency_limit is 1.0, {LIMIT}"),
+        ("D", {"retry_on": 1}, f"job 'D': retry_on is 1, {RETRY_ON}"),
+        ("D", {"retry_on": "x"}, f"job 'D': retry_on is ('x',), {RETRY_ON}"),
+        (
+            "D",
+            {"retry_on": [OSError, int]},
+            f"job 'D': retry_on is (<class 'OSError'>, <class 'int'>), {RETRY_ON}",
+        ),
+        ("D", {"retry_on": SystemExit}, f"job 'D': retry_on is (<class 'SystemExit'>,), {RETRY_ON}"),
     ],
 )
-def test_a_job_that_makes_no_sense_is_refused(letters, name, policy, message):
-    """Prefect takes 50 delays at most, and what one engine refuses the other refuses too."""
+def test_an_invalid_job_is_refused(letters, name, policy, message):
+    """Prefect takes 50 delays at most; the bounds are the same for both engines."""
     with pytest.raises(UsageError) as caught:
         letters.add_job(name, build, **policy)
 
     assert ("usage.job", message) == (caught.value.code, str(caught.value))
     assert ("A", "B", "C") == letters.names
+
+
+@pytest.mark.parametrize(
+    ("given", "retry_on"),
+    [(None, None), ((), ()), (OSError, (OSError,)), ([OSError, KeyError], (OSError, KeyError))],
+)
+def test_exceptions_that_are_retried_are_given_alone_or_in_a_list(given, retry_on):
+    (spec,) = PipelineDefinition("one").add_job("A", build, retry_on=given).select_jobs()
+
+    assert retry_on == spec.retry_on

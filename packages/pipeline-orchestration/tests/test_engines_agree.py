@@ -1,4 +1,4 @@
-"""Two engines, one definition, the same results."""
+"""Both engines give the same results."""
 
 import os
 
@@ -7,8 +7,8 @@ import pytest
 from pipeline_orchestration import PipelineRunner
 
 
-def everything(engine, folder, monkeypatch):
-    """Return what an engine makes of inputs of every kind, in a folder of its own."""
+def run_everything(engine, folder, monkeypatch):
+    """Run inputs of every kind in a new folder; return what has to be equal on both engines."""
     folder.mkdir()
     monkeypatch.chdir(folder)
     (folder / "one.txt").write_text("one\n\nthree\n")
@@ -40,9 +40,9 @@ def everything(engine, folder, monkeypatch):
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_jobs_outputs_counts_codes_messages_and_ids_are_equal(tmp_path, monkeypatch):
-    local = everything("local", tmp_path / "local", monkeypatch)
-    prefect = everything("prefect", tmp_path / "prefect", monkeypatch)
+def test_both_engines_give_equal_outputs_counts_codes_messages_and_ids(tmp_path, monkeypatch):
+    local = run_everything("local", tmp_path / "local", monkeypatch)
+    prefect = run_everything("prefect", tmp_path / "prefect", monkeypatch)
 
     assert local == prefect
     assert 22 == len(local)

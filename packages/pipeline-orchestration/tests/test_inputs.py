@@ -1,102 +1,103 @@
-"""Folders and globs, and what they do not stand for."""
+"""Inputs: the value for the first job, its label, and refusals before any job runs."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from pipeline_orchestration import PipelineConfig, PipelineRunner, expand_inputs
+from pipeline_jobs import Url
+from pipeline_orchestration.inputs import MEMORY, RunInput
 
 
-@pytest.fixture
-def config(folder):
-    for name in ("b.txt", "a.txt", ".hidden", "in/c.txt", "in/deep/d.txt", "in/7", "[x].txt", "*.md"):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
-    return PipelineConfig.load(output_dir="out", db_path="p.db")
+class BrokenPath(os.PathLike):
+    """A path whose `__fspath__` returns no text."""
+
+    def __fspath__(self):
+        return 7
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    "value",
     [
-        (["a.txt"], ["a.txt"]),
-        (["in"], ["in/7", "in/c.txt"]),
-        (["in/"], ["in/7", "in/c.txt"]),
-        (["*.txt"], ["[x].txt", "a.txt", "b.txt"]),
-        (["b.txt", "*.txt"], ["b.txt", "[x].txt", "a.txt"]),
-        (["in/**"], ["in/7", "in/c.txt", "in/deep/d.txt"]),
-        (["**/*.txt"], ["[x].txt", "a.txt", "b.txt", "in/c.txt", "in/deep/d.txt"]),
-        (["in/?"], ["in/7"]),
-        (["a.txt", "./a.txt", "in/../a.txt"], ["a.txt"]),
-        (["[x].txt", "*.md"], ["[x].txt", "*.md"]),
-        (["none*", "none/", "none"], ["none*", "none/", "none"]),
-        (["7", "7", "s3://bucket/*.txt", "", "a\0*"], ["7", "7", "s3://bucket/*.txt", "", "a\0*"]),
+        {1: "a", "1": "b"},
+        ("a", "b"),
+        {"a"},
+        b"bytes",
+        None,
+        1.5,
+        True,
+        10**5000,
+        BrokenPath(),
+        "missing.txt",
+        "7",
+        "a\nb",
+        "s3://bucket/x.txt",
+        Url("s3://bucket/x.txt"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
-def test_what_stands_for_which_files(config, given, expected):
-    """A quoted glob as one that a shell has replaced, in an order that does not vary, each file once."""
-    assert expected == [str(value) for value in expand_inputs(given, config)]
+def test_a_value_stays_the_same_object(folder, value):
+    (folder / "7").touch()
+
+    assert value is RunInput.parse(value).value
 
 
-def test_what_is_no_name_stays_as_it_is(config):
-    data = {"records": ["*"]}
+def test_the_path_of_a_file_becomes_absolute(folder):
+    (folder / "there.txt").touch()
+    (folder / "dangling").symlink_to("nowhere")
+    with os.scandir(os.fsencode(folder)) as entries:
+        (entry,) = [each for each in entries if each.name == b"there.txt"]
 
-    assert [data, 7, None] == expand_inputs([data, 7, None], config)
+    forms = ["there.txt", Path("there.txt"), (folder / "there.txt").as_uri(), entry]
 
-
-def test_a_file_named_by_digits_is_no_id(config):
-    """As text, 7 is an id; what a glob finds is a path."""
-    assert [Path("in/7")] == expand_inputs(["in/7*"], config)
-
-
-def test_a_link_to_a_file_is_that_file(config, folder):
-    """They are one source, and so one batch."""
-    (folder / "link.txt").symlink_to("a.txt")
-    (folder / "folder").symlink_to("in")
-
-    assert ["a.txt"] == expand_inputs(["a.txt", "link.txt"], config)
-    assert 2 == len(expand_inputs(["in", "folder"], config))
+    assert [folder / "there.txt"] * 4 == [RunInput.parse(form).value for form in forms]
+    assert folder / "missing.txt" == RunInput.parse(Path("missing.txt")).value
+    assert folder / "dangling" == RunInput.parse("dangling").value
 
 
-@pytest.mark.parametrize("kind", ["dangling", "pipe", "folder"])
-def test_only_regular_files_are_found(config, folder, kind):
-    import os
-
-    path = folder / "in/odd"
-    {"dangling": lambda: path.symlink_to("nowhere"), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[
-        kind
-    ]()
-
-    assert ["in/7", "in/c.txt"] == [str(value) for value in expand_inputs(["in"], config)]
-    assert ["in/7", "in/c.txt"] == [str(value) for value in expand_inputs(["in/*"], config)]
-
-
-def test_what_a_run_has_made_is_nobodys_input(folder, sample):
-    """The same command again finds what it found before, wherever its places are."""
-    for places in ({"output_dir": ".", "db_path": "p.db"}, {"output_dir": "out", "db_path": "out/p.db"}):
-        runner = PipelineRunner(**places, engine="local", log_level="OFF")
-        before = expand_inputs(["**"], runner.config)
-        runner.run_many(before)
-
-        assert [Path("sample.txt")] == before == expand_inputs(["**"], runner.config)
-        (folder / "sample_processed.json").unlink(missing_ok=True)
-        (folder / "p.db").unlink(missing_ok=True)
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        ("missing.txt", "missing.txt"),
+        (Path("a\nb\udcff.txt"), "a\\nb\\xff.txt"),
+        ("file:///data/a%0Ab.txt", "file:///data/a%0Ab.txt"),
+        ("7", "7"),
+        (7, "7"),
+        (10**5000, MEMORY),
+        ("a\nb", "a\\nb"),
+        (["secret"], MEMORY),
+        (None, MEMORY),
+        (BrokenPath(), MEMORY),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_label_is_the_input_as_given_and_never_data(value, label):
+    assert label == RunInput.parse(value).label
 
 
-def test_a_document_is_an_input_of_the_job_that_loads_it(folder, sample):
-    runner = PipelineRunner(output_dir="out", db_path="p.db", engine="local", log_level="OFF")
-    runner.run(sample, stop_after="A")
+def test_a_url_with_a_password_is_refused_and_not_quoted():
+    refused = RunInput.parse("https://me:secret@host/x")
 
-    assert ["out"] == expand_inputs(["out"], runner.config)
-    assert [Path("out/sample_processed.json")] == expand_inputs(["out"], runner.config, documents=True)
+    assert ("https://…", "input.url") == (refused.label, refused.refusal.code)
+    assert "secret" not in str(refused.refusal)
 
 
-def test_a_folder_without_files_is_for_the_job_to_refuse(config, folder):
-    (folder / "empty").mkdir()
-    runner = PipelineRunner(output_dir="out", db_path="p.db", engine="local", log_level="OFF")
+@pytest.mark.parametrize(
+    ("value", "store"),
+    [
+        ("s3://bucket/x", "s3://bucket"),
+        (Url("s3://bucket/x"), "s3://bucket"),
+        ("7", None),
+        (Path("x"), None),
+        ("file:///x", None),
+        ([], None),
+    ],
+)
+def test_the_remote_store_is_scheme_and_server(value, store):
+    assert store == RunInput.parse(value).remote_store
 
-    results = runner.run_many(expand_inputs(["empty", "none*.txt"], config))
 
-    assert ["input.not_a_file", "input.missing"] == [result.code for result in results]
-    assert f"{folder}/none*.txt: no such file" == results[1].error
+def test_the_size_is_that_of_the_file(folder):
+    (folder / "x").write_bytes(b"12345")
+
+    assert [5, 0, 0] == [RunInput.parse(value).size for value in (Path("x"), Path("missing"), "7")]

@@ -6,10 +6,11 @@ import pytest
 
 from pipeline_jobs import BaseJob, BatchId, JobA
 from pipeline_orchestration import PipelineDefinition, PipelineRunner, UsageError
-from pipeline_orchestration.text import pipeline as text
+from pipeline_orchestration.text_pipeline import pipeline as text
 
 
-def summary(result):
+def summarize(result):
+    """Return name, output and counts of each job."""
     return [(job.job, job.output, dict(job.counts)) for job in result.jobs]
 
 
@@ -20,7 +21,7 @@ def test_a_full_run(engine, runner, sample, folder, ask):
         ("A", folder / "out/sample_processed.json", {"lines": 3, "records": 2, "blank": 1}),
         ("B", 1, {"records": 2}),
         ("C", 1, {"records": 2}),
-    ] == summary(result)
+    ] == summarize(result)
     assert (str(sample), engine, True, 1, 1) == (
         result.input,
         result.engine,
@@ -45,7 +46,7 @@ def test_a_full_run(engine, runner, sample, folder, ask):
     ],
 )
 def test_a_range(runner, sample, start, stop, names):
-    """Each begins where another may have ended: with a file, its document, or its batch."""
+    """A range takes what the job before it returns: A a file, B a document, C a batch id."""
     inputs = {
         "B": lambda: runner().run_single("A", sample).output,
         "C": lambda: runner().run_until("B", sample).output,
@@ -59,7 +60,7 @@ def test_a_range(runner, sample, start, stop, names):
     assert (names == "A") == (result.batch_id is None)
 
 
-def test_ranges_by_name(runner, sample):
+def test_each_range_has_a_method(runner, sample):
     run = runner()
 
     document = run.run_single("A", sample).output
@@ -93,7 +94,7 @@ def test_results_are_in_the_order_of_inputs(runner, folder):
     ]
 
 
-def test_nothing_to_run(runner):
+def test_no_inputs_give_no_results(runner):
     assert [] == runner().run_many([])
 
 
@@ -101,7 +102,7 @@ def test_nothing_to_run(runner):
     ("on_duplicate", "code", "batch_id", "duplicate"),
     [("skip", None, 1, True), ("load", None, 2, False), ("error", "batch.duplicate", None, False)],
 )
-def test_what_is_done_with_duplicates(runner, sample, on_duplicate, code, batch_id, duplicate):
+def test_duplicates_are_skipped_loaded_or_refused(runner, sample, on_duplicate, code, batch_id, duplicate):
     runner().run(sample)
 
     result = runner(on_duplicate=on_duplicate).run(sample)
@@ -109,7 +110,7 @@ def test_what_is_done_with_duplicates(runner, sample, on_duplicate, code, batch_
     assert (code, batch_id, duplicate) == (result.code, result.batch_id, result.duplicate)
 
 
-def test_unfinished_work_is_taken_up(runner, sample):
+def test_an_unfinished_batch_is_resumed(runner, sample):
     runner().run_until("B", sample)
 
     result = runner(on_duplicate="error").run(sample)
@@ -125,24 +126,24 @@ def test_settings_reach_the_jobs(runner, folder):
 
 
 class Report(BaseJob[BatchId, str]):
-    """A job of one's own, after those there are."""
+    """A user's job that follows job C."""
 
     def validate_input(self, value):
         return value
 
     def single_job(self, value):
-        return f"batch {value} is done"
+        return f"batch {value} is finalized"
 
 
-def test_a_job_of_ones_own(runner, sample):
+def test_a_job_may_be_added_to_the_jobs_of_the_text_pipeline(runner, sample):
     pipeline = PipelineDefinition("mine")
-    for spec in text.between():
+    for spec in text.select_jobs():
         pipeline.add_job(spec.name, spec.factory)
     pipeline.add_job("report", lambda _: Report())
 
     result = runner(pipeline=pipeline).run(sample)
 
-    assert (["A", "B", "C", "report"], "batch 1 is done", 1) == (
+    assert (["A", "B", "C", "report"], "batch 1 is finalized", 1) == (
         [job.job for job in result.jobs],
         result.output,
         result.batch_id,
@@ -157,8 +158,9 @@ pipeline = PipelineDefinition("mine").add_job("split", lambda run: JobA(run.outp
 
 
 @pytest.mark.parametrize("address", ["runner_{engine}:pipeline", "runner_{engine}.py:pipeline", None])
-def test_a_pipeline_of_ones_own(engine, runner, sample, folder, monkeypatch, address):
-    """By its address, or the object itself."""
+def test_a_pipeline_is_given_by_its_address_or_as_an_object(
+    engine, runner, sample, folder, monkeypatch, address
+):
     monkeypatch.syspath_prepend(folder)
     (folder / f"runner_{engine}.py").write_text(MINE)
     mine = PipelineDefinition("mine").add_job("split", lambda run: JobA(run.output_dir))
@@ -170,13 +172,13 @@ def test_a_pipeline_of_ones_own(engine, runner, sample, folder, monkeypatch, add
     ]
 
 
-def test_what_is_not_given_comes_from_files_and_environment(folder, monkeypatch):
-    (folder / "pipeline.toml").write_text('output_dir = "here"\nengine = "local"')
-    monkeypatch.setenv("PIPELINE_DB_PATH", "there.db")
+def test_settings_that_are_not_given_come_from_files_and_environment(folder, monkeypatch):
+    (folder / "pipeline.toml").write_text('output_dir = "from_file"\nengine = "local"')
+    monkeypatch.setenv("PIPELINE_DB_PATH", "from_variable.db")
 
     config = PipelineRunner(log_level="OFF").config
 
-    assert (folder / "here", folder / "there.db", "local", "OFF") == (
+    assert (folder / "from_file", folder / "from_variable.db", "local", "OFF") == (
         config.output_dir,
         config.db_path,
         config.engine,
@@ -184,9 +186,10 @@ def test_what_is_not_given_comes_from_files_and_environment(folder, monkeypatch)
     )
 
 
-def test_progress_is_told(runner, sample):
-    """At least once for a job that reads: at its end."""
-    told = []
-    runner().run_many([sample], progress=lambda *progress: told.append(progress))
+def test_progress_is_reported(runner, sample):
+    """At least once for a job that reads a file: at its end."""
+    calls = []
 
-    assert [("A", str(sample), 11, 11, 2)] == [each for each in told if each[0] == "A"][-1:]
+    runner().run_many([sample], progress=lambda *progress: calls.append(progress))
+
+    assert [("A", str(sample), 11, 11, 2)] == [each for each in calls if each[0] == "A"][-1:]

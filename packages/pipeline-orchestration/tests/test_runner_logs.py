@@ -1,4 +1,4 @@
-"""How much a run logs, on both engines, and two runs at a time."""
+"""Log lines of a run on both engines, and of two runs at a time."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ logging.basicConfig(format="%(message)s")
 level, engine, *values = sys.argv[1:]
 runner = PipelineRunner(log_level=level, engine=engine, output_dir="out", db_path="p.db")
 print([result.code for result in runner.run_many(values)])
-# What Prefect still says when Python ends comes after the run, when levels are put back.
+# Prefect logs more when Python exits: the run is over then, and the levels are restored.
 logging.disable()
 """
 REASONS = {
@@ -28,19 +28,19 @@ REASONS = {
 
 @pytest.fixture
 def api(engine, request, monkeypatch):
-    """Make the engine the one that is chosen by itself, and return its name."""
+    """Configure an API or none, so that `auto` selects the engine; return the name of the engine."""
     if engine == "prefect":
         monkeypatch.setenv("PREFECT_API_URL", request.getfixturevalue("prefect_server"))
     return engine
 
 
 def test_off_is_silent(api, sample, python):
-    """Even about a failure, which is in the result."""
+    """A failure is not logged either: it is in the result."""
     assert ("[None, 'input.missing']\n", "") == python(RUN, "OFF", "auto", str(sample), "missing.txt")
 
 
-def test_one_line_tells_the_engine_and_why(api, sample, python):
-    """And no traceback tells of a failure that is in the result."""
+def test_one_line_names_the_engine_and_the_reason(api, sample, python):
+    """There is no traceback of a failure that is in the result."""
     printed, logged = python(RUN, "INFO", "auto", str(sample), "missing.txt")
 
     lines = [line for line in logged.splitlines() if line.startswith("engine ")]
@@ -49,7 +49,8 @@ def test_one_line_tells_the_engine_and_why(api, sample, python):
     assert "Traceback" not in logged
 
 
-def test_levels_are_put_back(runner, sample):
+def test_levels_are_restored_after_a_run(runner, sample):
+    runner().run(sample)  # imports Prefect, whose import sets levels that stay
     loggers = [
         logging.getLogger(name) for name in ("pipeline_jobs", "pipeline_orchestration", "prefect", "httpx")
     ]
@@ -65,7 +66,7 @@ def test_levels_are_put_back(runner, sample):
     assert ([logging.DEBUG] * 2, before) == (during, [logger.level for logger in loggers])
 
 
-def test_two_runners_in_two_threads_never_cross(engine, folder, ask):
+def test_two_runners_in_two_threads_are_independent(engine, folder, ask):
     levels = [logging.getLogger(name).level for name in ("pipeline_jobs", "prefect")]
     results = {}
 

@@ -1,9 +1,9 @@
-"""Where settings come from."""
+"""Sources of settings, and their precedence."""
 
 import pytest
 
-from pipeline_orchestration import UsageError, pipeline_address
-from pipeline_orchestration.sources import Given, gather
+from pipeline_orchestration import UsageError, resolve_pipeline_address
+from pipeline_orchestration.settings.sources import FoundValue, gather_settings
 
 VARIABLE = "environment variable PIPELINE_ENGINE"
 
@@ -11,17 +11,19 @@ VARIABLE = "environment variable PIPELINE_ENGINE"
 @pytest.mark.parametrize(
     ("argument", "variable", "own_file", "shared_file", "expected"),
     [
-        ("argument", "variable", "own", "shared", Given("argument", "argument")),
-        (None, "variable", "own", "shared", Given("variable", VARIABLE)),
-        (None, "", "own", "shared", Given("own", "pipeline.toml")),
-        (None, None, "own", "shared", Given("own", "pipeline.toml")),
-        (None, None, None, "shared", Given("shared", "pyproject.toml")),
+        ("argument", "variable", "own", "shared", FoundValue("argument", "argument")),
+        (None, "variable", "own", "shared", FoundValue("variable", VARIABLE)),
+        (None, "", "own", "shared", FoundValue("own", "pipeline.toml")),
+        (None, None, "own", "shared", FoundValue("own", "pipeline.toml")),
+        (None, None, None, "shared", FoundValue("shared", "pyproject.toml")),
         (None, None, None, None, None),
-        ("", "variable", "own", "shared", Given("", "argument")),
+        ("", "variable", "own", "shared", FoundValue("", "argument")),
     ],
 )
-def test_the_nearer_place_counts(folder, monkeypatch, argument, variable, own_file, shared_file, expected):
-    """An empty variable is not given; None is no argument."""
+def test_a_setting_comes_from_the_source_with_the_highest_precedence(
+    folder, monkeypatch, argument, variable, own_file, shared_file, expected
+):
+    """An empty variable and the argument None count as not given."""
     if variable is not None:
         monkeypatch.setenv("PIPELINE_ENGINE", variable)
     if own_file is not None:
@@ -29,30 +31,30 @@ def test_the_nearer_place_counts(folder, monkeypatch, argument, variable, own_fi
     if shared_file is not None:
         (folder / "pyproject.toml").write_text(f'[tool.pipeline]\nengine = "{shared_file}"')
 
-    found = gather(["engine"], {"engine": argument})
+    found = gather_settings(["engine"], {"engine": argument})
 
     assert expected == found.get("engine")
 
 
-def test_places_add_up(folder, monkeypatch):
+def test_different_settings_may_come_from_different_sources(folder, monkeypatch):
     (folder / "pyproject.toml").write_text('[tool.pipeline]\nengine = "local"\nencoding = "latin-1"')
     (folder / "pipeline.toml").write_text('encoding = "cp1252"')
     monkeypatch.setenv("PIPELINE_PIPELINE", "mine:pipeline")
-    monkeypatch.setenv("PIPELINE_SOMEBODY_ELSES", "x")
+    monkeypatch.setenv("PIPELINE_OF_ANOTHER_PROGRAM", "x")
 
     assert {
         "engine": ("local", "pyproject.toml"),
         "encoding": ("cp1252", "pipeline.toml"),
         "pipeline": ("mine:pipeline", "environment variable PIPELINE_PIPELINE"),
         "db_path": ("p.db", "argument"),
-    } == gather(["engine", "encoding", "pipeline", "db_path"], {"db_path": "p.db"})
+    } == gather_settings(["engine", "encoding", "pipeline", "db_path"], {"db_path": "p.db"})
 
 
 @pytest.mark.parametrize("text", ["", "[tool.black]", "tool = 1", "[tool]\npipeline = 1"])
-def test_other_peoples_tables_are_none_of_ours(folder, text):
+def test_tables_of_other_programs_are_ignored(folder, text):
     (folder / "pyproject.toml").write_text(text)
 
-    assert {} == gather(["engine"], {})
+    assert {} == gather_settings(["engine"], {})
 
 
 @pytest.mark.parametrize(
@@ -72,17 +74,17 @@ def test_a_file_that_cannot_be_read_is_refused(folder, content, message):
     path.mkdir() if content is None else path.write_bytes(content)
 
     with pytest.raises(UsageError) as caught:
-        gather(["engine"], {})
+        gather_settings(["engine"], {})
 
     assert ("usage.setting", f"{path}: {message}") == (caught.value.code, str(caught.value))
 
 
-def test_the_address_of_the_pipeline(folder, monkeypatch):
-    assert "pipeline_orchestration.text:pipeline" == pipeline_address(None)
+def test_the_address_of_the_pipeline_has_the_same_sources(folder, monkeypatch):
+    assert "pipeline_orchestration.text_pipeline:pipeline" == resolve_pipeline_address(None)
 
     (folder / "pipeline.toml").write_text('pipeline = "mine:pipeline"')
-    assert "mine:pipeline" == pipeline_address(None)
+    assert "mine:pipeline" == resolve_pipeline_address(None)
 
     monkeypatch.setenv("PIPELINE_PIPELINE", "yours.py:pipeline")
-    assert "yours.py:pipeline" == pipeline_address(None)
-    assert "theirs:pipeline" == pipeline_address("theirs:pipeline")
+    assert "yours.py:pipeline" == resolve_pipeline_address(None)
+    assert "theirs:pipeline" == resolve_pipeline_address("theirs:pipeline")

@@ -1,10 +1,10 @@
-"""What this package ships for the tests of its users."""
+"""Pytest fixtures of this package for its users."""
 
 import os
 from pathlib import Path
 
 from pipeline_orchestration import PipelineConfig, PipelineRunner
-from pipeline_orchestration.prefect_settings import api_url
+from pipeline_orchestration.engines.prefect.api_url import find_api_url
 
 TEST = """
 import os
@@ -18,14 +18,14 @@ def test_it(isolated_settings):
 """
 
 
-def test_nothing_of_the_persons_own_is_known(isolated_settings):
+def test_the_settings_of_the_machine_are_hidden(isolated_settings):
     assert (Path.cwd(), []) == (isolated_settings, list(isolated_settings.iterdir()))
-    assert None is api_url()
+    assert None is find_api_url()
     assert PipelineConfig.load() == PipelineConfig.load(output_dir="data/output", engine="auto")
 
 
-def test_the_fixtures_are_a_plugin(folder, python, monkeypatch):
-    """And work whatever is set around them."""
+def test_the_fixtures_are_a_pytest_plugin(folder, python, monkeypatch):
+    """They hide all variables that are set."""
     monkeypatch.setenv("PIPELINE_ENGINE", "nonsense")
     monkeypatch.setenv("pipeline_engine", "nonsense")
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
@@ -38,7 +38,7 @@ def test_the_fixtures_are_a_plugin(folder, python, monkeypatch):
     assert "1 passed" in printed
 
 
-def test_the_server_is_one_that_runs_use(prefect_server, sample):
+def test_a_run_uses_the_server(prefect_server, sample):
     result = PipelineRunner(engine="prefect", db_path="p.db", log_level="OFF").run(sample)
 
     assert prefect_server.startswith("http://127.0.0.1:")

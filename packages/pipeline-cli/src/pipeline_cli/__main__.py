@@ -1,16 +1,16 @@
-"""The entry point, also of `python -m pipeline_cli`: light, a signal may come while the rest loads."""
+"""Entry point of the command and of `python -m pipeline_cli`; light, as a signal may come meanwhile."""
 
-import signal  # and nothing else: until the first line of `main`, Ctrl-C shows a traceback
+import signal  # and nothing else: until `main` has set SIGINT, Ctrl-C would print a traceback
 
 
 def main() -> None:
     """Run the `pipeline` command and exit."""
     if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
-        # Until we handle it, it is to end this process as it does others.
+        # Until our own handlers are installed, Ctrl-C ends the process without a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from .main import main as command  # noqa: PLC0415  # 0.1 s to import
+    from .main import main as run_command  # noqa: PLC0415  # 0.1 s to import
 
-    command()
+    run_command()
 
 
 if __name__ == "__main__":

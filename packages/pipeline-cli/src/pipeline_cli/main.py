@@ -1,4 +1,4 @@
-"""The edge of the process: signals, pipes and unforeseen errors become exit codes and plain words."""
+"""Edge of the process: signals, closed pipes and unexpected errors become exit codes and messages."""
 
 import errno
 import os
@@ -7,75 +7,81 @@ import sys
 from contextlib import suppress
 from traceback import format_exception
 from types import TracebackType
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 import click
 
-from pipeline_jobs import OutputError, PipelineError, shown
+from pipeline_jobs import OutputError, PipelineError
+from pipeline_jobs.escaping import escape
 from pipeline_orchestration import UsageError
 
-from .commands import cli
-from .deploying import deploy, serve
-from .exits import SUCCESS, exit_code, signalled
-from .report import print_failure
-from .stopping import end_by_default, end_on_signals
+from .cli import cli
+from .exit_codes import SUCCESS, get_exit_code, get_signal_exit_code
+from .options import explain_misplaced_option
+from .output.report import print_failure
+from .signals import install_handlers, restore_defaults
+from .streams import find_raising_stream, prepare_streams, restore_streams
 
-cli.add_command(deploy)
-cli.add_command(serve)
+_COMPLETION = "_PIPELINE_COMPLETE"  # an environment variable, set by the function that completes in a shell
 
 
 def main() -> NoReturn:
     """Run the `pipeline` command and exit."""
-    # Nothing started from here reports to anybody.
+    # Keep what this process starts from sending usage statistics.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    sys.excepthook = _say
-    code = _ended()
-    end_by_default()
+    sys.excepthook = _print_unexpected
+    code = _run_guarded()
+    restore_defaults()
     sys.exit(code)
 
 
-def _ended() -> int:
-    """Run the command, and return its exit code even where somebody ends it or takes no more output."""
+def _run_guarded() -> int:
+    """Run the command; return its exit code, also after Ctrl-C or where an output cannot be written."""
     try:
-        end_on_signals()
-        _prepare_streams()
-        code = _main()
+        install_handlers()
+        prepare_streams()
+        code = _run_command()
+        restore_streams()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        # On a line of its own: a terminal shows ^C.
+        restore_streams()
+        # On a line of its own, as a terminal shows ^C.
         with suppress(OSError):
-            click.echo("\nInterrupted; the same command again goes on.", err=True)
-        return signalled(signal.SIGINT)
+            click.echo("\nInterrupted. Run the same command again to resume", err=True)
+        return get_signal_exit_code(signal.SIGINT)
     except OSError as error:
-        if error.filename is not None:  # not of a stream: those have no name
-            raise
-        _discard(sys.stdout)
-        if error.errno == errno.EPIPE:
-            return signalled(signal.SIGPIPE)
-        text = f"standard output: cannot be written: {error.strerror}"
-        try:
-            print_failure(OutputError("output.failed", text), as_document=False)
-        except OSError:  # both are full
-            _discard(sys.stderr)
-        return exit_code("output")
+        return _report_failed_write(error)
     return code
 
 
-def _prepare_streams() -> None:
-    for name in ("stdout", "stderr"):
-        # Where one is closed, its number is taken: a file of ours would get it.
-        stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for good
-        # What a terminal cannot show is escaped: a file name must not end a run.
-        stream.reconfigure(errors="backslashreplace")
-        setattr(sys, name, stream)
-
-
-def _main() -> int:
-    as_document = "--json" in sys.argv
+def _report_failed_write(error: OSError) -> int:
+    """Report that a standard stream cannot be written; return the exit code. Raise any other error again."""
+    stream = find_raising_stream(error)
+    if stream is None:
+        raise error
+    restore_streams()
+    stream.discard()
+    if error.errno == errno.EPIPE:
+        return get_signal_exit_code(signal.SIGPIPE)
+    text = f"standard output: cannot be written: {error.strerror}"
     try:
-        # Not `cli.main`, which ends with 1 of its own accord when the output is closed.
-        with cli.make_context("pipeline", sys.argv[1:]) as context:
+        print_failure(OutputError("output.failed", text), as_document=False)
+    except OSError as second:
+        if stream := find_raising_stream(second):  # standard error cannot be written either
+            stream.discard()
+    return get_exit_code("output")
+
+
+def _run_command() -> int:
+    """Run the command, print an error that it raises, and return the exit code."""
+    if instruction := os.environ.get(_COMPLETION):
+        return _complete(instruction)
+    arguments = sys.argv[1:]
+    as_document = "--json" in arguments
+    try:
+        # Not `cli.main`, which exits with 1 by itself when the output is closed.
+        with cli.make_context("pipeline", [*arguments]) as context:
             cli.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -83,24 +89,32 @@ def _main() -> int:
         if error.ctx:
             hint = f"Try '{error.ctx.command_path} --help' for help."
             click.echo(f"{error.ctx.get_usage()}\n{hint}\n", err=True)
-        print_failure(UsageError("usage.option", error.format_message()), as_document=as_document)
-        return exit_code("usage")
+        text = explain_misplaced_option(error, arguments) or error.format_message()
+        print_failure(UsageError("usage.option", text), as_document=as_document)
+        return get_exit_code("usage")
     except PipelineError as error:
         print_failure(error, as_document=as_document)
-        return exit_code(error.code)
+        return get_exit_code(error.code)
     return SUCCESS
 
 
-def _discard(stream: TextIO) -> None:
-    """Let what a stream could not write go to nowhere: Python tries once more at its end."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def _complete(instruction: str) -> int:
+    """Do what a shell asks for, as Click does it in `cli.main`; return the exit code."""
+    from click.shell_completion import shell_complete  # noqa: PLC0415  # for completion only
+
+    if shell_complete(cli, {}, "pipeline", _COMPLETION, instruction) == SUCCESS:
+        return SUCCESS
+    text = f"{_COMPLETION}: expected bash_source, zsh_source or fish_source, got {instruction!r}"
+    print_failure(UsageError("usage.option", text), as_document=False)
+    return get_exit_code("usage")
 
 
-def _say(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Print an error nobody foresaw; Python then exits with 1."""
+def _print_unexpected(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Print an error that nothing handled, with its traceback at DEBUG; Python then exits with 1."""
     if any(word.upper() in ("DEBUG", "--LOG-LEVEL=DEBUG") for word in sys.argv):
         for line in "".join(format_exception(kind, error, traceback)).splitlines():
-            click.echo(shown(line), err=True)
+            click.echo(escape(line), err=True)
     text = f"{kind.__name__}: {error}; --log-level DEBUG shows where"
     print_failure(PipelineError(f"internal.{kind.__name__}", text), as_document="--json" in sys.argv)

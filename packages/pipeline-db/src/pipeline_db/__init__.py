@@ -1,31 +1,8 @@
-"""Batches of records kept in SQLite or PostgreSQL through Peewee: whole or not at all, and once."""
+"""Batches of records in SQLite or PostgreSQL, each loaded completely or not at all, and only once.
 
-from typing import TYPE_CHECKING
+The public names are listed in ``__init__.pyi``; each is imported at its first use.
+"""
 
-from .errors import CorruptError, DatabaseError
-from .models import ProcessedRecord, ProcessingBatch
-from .store import BUSY_TIMEOUT, PeeweeStore
-from .url import DatabaseUrl
+import lazy_loader
 
-if TYPE_CHECKING:
-    from .diagnosis import examine_database
-
-__all__ = [
-    "BUSY_TIMEOUT",
-    "CorruptError",
-    "DatabaseError",
-    "DatabaseUrl",
-    "PeeweeStore",
-    "ProcessedRecord",
-    "ProcessingBatch",
-    "examine_database",
-]
-
-
-def __getattr__(name: str) -> object:
-    # On demand: no run has a use for it.
-    if name != "examine_database":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .diagnosis import examine_database  # noqa: PLC0415  # see above
-
-    return examine_database
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

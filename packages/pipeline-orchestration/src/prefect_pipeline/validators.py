@@ -1,5 +1,5 @@
-"""Validators, from `pipeline_jobs`."""
+"""Validators of `pipeline_jobs`, under their old import path."""
 
-from pipeline_jobs import batch_id, input_path, text_encoding
+from pipeline_jobs import parse_batch_id, parse_encoding, parse_input_path
 
-__all__ = ["batch_id", "input_path", "text_encoding"]
+__all__ = ["parse_batch_id", "parse_encoding", "parse_input_path"]

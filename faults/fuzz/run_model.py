@@ -1,0 +1,110 @@
+"""Reference model of runs of A, B and C, written from the design without code of the packages."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .reference import NumberedRecord, decode_text, split_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+type _Outcome = tuple[str | None, object]
+
+_JOBS = "ABC"
+
+
+class RunModel:
+    """Expected content of a folder and its database.
+
+    Args:
+        folder: absolute path; documents are written to `out` in it.
+
+    Attributes:
+        inputs: content of each input file.
+        outputs: source and records of each document.
+        batches: source, records and status of each batch, in order of their ids.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.inputs: dict[Path, bytes] = {}
+        self.outputs: dict[Path, tuple[str, list[NumberedRecord]]] = {}
+        self.batches: list[tuple[str, list[NumberedRecord], str]] = []
+
+    def document_of(self, file: Path) -> Path:
+        """Return the path of a file's document; the plain name belongs to the first source that used it."""
+        plain = self.folder / "out" / f"{file.stem}_processed.json"
+        if self.outputs.get(plain, (file.as_uri(),))[0] == file.as_uri():
+            return plain
+        mark = hashlib.sha256(file.as_uri().encode()).hexdigest()[:8]
+        return plain.with_name(f"{file.stem}_{mark}_processed.json")
+
+    def run(self, value: object, start: str, stop: str, policy: str) -> tuple[str | None, int | None, bool]:
+        """Run a range of jobs; return the error code, the batch id, and whether it is a duplicate."""
+        duplicate, batch = False, None
+        jobs: dict[str, Callable[[Any, str], _Outcome]] = {"A": self._a, "B": self._b, "C": self._c}
+        for job in _JOBS[_JOBS.index(start) : _JOBS.index(stop) + 1]:
+            code, value = jobs[job](value, policy)
+            if code not in (None, "duplicate"):
+                return code, batch, duplicate
+            duplicate |= code == "duplicate"
+            batch = value if isinstance(value, int) else None
+        return None, batch, duplicate
+
+    def run_own_job(
+        self, file: Path, failure: str | None, policy: str
+    ) -> tuple[str | None, int | None, bool]:
+        """Run a job of one's own that reads a file and hands its records to B, or fails; then B and C."""
+        code, text = self._read(file)
+        failure = code if code in {"input.missing", "input.undecodable"} else failure or code
+        if failure:
+            return failure, None, False
+        code, batch = self._load(file.as_uri(), split_lines(str(text))[0], policy)
+        if isinstance(batch, int):
+            self._c(batch, policy)
+            return None, batch, code == "duplicate"
+        return code, None, False
+
+    def _read(self, file: Path) -> _Outcome:
+        if file not in self.inputs:
+            return "input.missing", None
+        try:
+            text = decode_text(self.inputs[file], "utf-8")
+        except UnicodeError:
+            return "input.undecodable", None
+        return ("input.nul" if "\0" in text else None), text
+
+    def _a(self, file: Path, _policy: str) -> _Outcome:
+        code, text = self._read(file)
+        if code:
+            return code, None
+        path = self.document_of(file)
+        self.outputs[path] = (file.as_uri(), split_lines(str(text))[0])
+        return None, path
+
+    def _b(self, value: Path | list[str], policy: str) -> _Outcome:
+        if isinstance(value, list):
+            uri, records = "memory:", list(enumerate(value, 1))
+        else:
+            uri, records = self.outputs[value]
+        return self._load(uri, records, policy)
+
+    def _load(self, uri: str, records: list[NumberedRecord], policy: str) -> _Outcome:
+        same = {n: status for n, (*batch, status) in enumerate(self.batches, 1) if batch == [uri, records]}
+        unfinished = [number for number, status in same.items() if status == "loaded"]
+        if unfinished:
+            return None, unfinished[-1]
+        if same and policy == "error":
+            return "batch.duplicate", None
+        if same and policy == "skip":
+            return "duplicate", max(same)
+        self.batches.append((uri, records, "loaded"))
+        return None, len(self.batches)
+
+    def _c(self, number: int, _policy: str) -> _Outcome:
+        if not 1 <= number <= len(self.batches):
+            return ("batch.not_found" if number > 0 else "input.id"), None
+        uri, records, _ = self.batches[number - 1]
+        self.batches[number - 1] = (uri, records, "finalized")
+        return None, number

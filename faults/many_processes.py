@@ -1,0 +1,175 @@
+"""Sweeps of many processes on one database: different files, the same file, and one-time operations."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from checks import DATABASE, RunFolder, check_integrity
+from processes import ProcessResult, build_arguments, force_journal, fork_child, run_in_process
+from sweep import Point, Sweep, require
+
+from pipeline_db import PeeweeStore
+from pipeline_db.sqlite.migrations import APPLICATION_ID, STEPS
+from pipeline_jobs import OnDuplicate, Record, Source
+
+_PROCESSES = 16
+_FILES = 16
+
+
+def run_together(works: Sequence[Callable[[], int]], folder: Path) -> list[ProcessResult]:
+    """Run each piece of work in a child of its own; all start at the same moment."""
+    children = [fork_child(work, folder, folder / f"printed-{number}") for number, work in enumerate(works)]
+    for child in children:
+        child.release()
+    return [child.wait(120) for child in children]
+
+
+def make_different_points(size: int | None, random: Random) -> Iterator[Point]:
+    """Load different files from 2 to 16 processes."""
+    for _ in range(-(-(size or _FILES) // _FILES)):
+        processes, mode = random.choice([2, 4, 8, 16]), random.choice(["DELETE", "WAL"])
+        label = f"{_FILES} files by {processes} processes, {mode}"
+        yield Point(label, partial(_check_different_files, processes, mode), weight=_FILES)
+
+
+def _check_different_files(processes: int, mode: str, folder: Path) -> None:
+    names = [f"file {number}.txt" for number in range(_FILES)]
+    for number, name in enumerate(names):
+        (folder / name).write_text(f"{name}\n" * (number + 1), encoding="utf-8")
+    shares = [names[number::processes] for number in range(processes)]
+    for result in run_together(
+        [partial(run_in_process, build_arguments("run-all", *share), mode=mode) for share in shares], folder
+    ):
+        require(result.code == 0, result)
+    with closing(sqlite3.connect(folder / DATABASE)) as database:
+        check_integrity(database)
+        batches = list(database.execute("SELECT source, status, record_count FROM processing_batches"))
+        records = Counter(content for (content,) in database.execute("SELECT content FROM finalized_records"))
+    expected = {
+        ((folder / name).resolve().as_uri(), "finalized", number + 1) for number, name in enumerate(names)
+    }
+    require(len(batches) == _FILES and set(batches) == expected, f"batches: {batches}")
+    require(records == {name: number + 1 for number, name in enumerate(names)}, f"records: {records}")
+
+
+def make_same_points(size: int | None, random: Random) -> Iterator[Point]:
+    """Load the same file from 16 processes."""
+    for _ in range(size or 1):
+        mode = random.choice(["DELETE", "WAL"])
+        yield Point(f"the same file by {_PROCESSES} processes, {mode}", partial(_check_same_file, mode))
+
+
+def _check_same_file(mode: str, folder: Path) -> None:
+    place = RunFolder(folder)
+    place.write_input()
+    words = build_arguments("run-all", "--json", "input.txt")
+    results = run_together([partial(run_in_process, words, mode=mode)] * _PROCESSES, folder)
+    for result in results:
+        require(result.code == 0, result)
+    runs = [json.loads(result.out)["runs"][0] for result in results]
+    require(
+        {run["batch_id"] for run in runs} == {1},
+        f"expected only batch 1, found {[run['batch_id'] for run in runs]}",
+    )
+    counts = [run["jobs"][1]["counts"] for run in runs]
+    loaded = [each for each in counts if not each.keys() & {"duplicate", "resumed"}]
+    require(len(loaded) == 1, f"{len(loaded)} processes report that they loaded it: {counts}")
+    place.check_done("ABC")
+
+
+def make_race_points(size: int | None, random: Random) -> Iterator[Point]:
+    """Have 16 processes try at once what must happen only once."""
+    for number in range(size or 3):
+        mode = random.choice(["DELETE", "WAL"])
+        name, check = list(_RACES.items())[number % len(_RACES)]
+        yield Point(f"{name} by {_PROCESSES} processes, {mode}", partial(check, mode))
+
+
+def _check_opening(mode: str, folder: Path) -> None:
+    """Open a new database."""
+    _run_race(mode, folder, lambda store, number: store.load(*_make_load(number)))
+    with closing(sqlite3.connect(folder / DATABASE)) as database:
+        check_integrity(database)
+        require(count_batches(database) == _PROCESSES, "not every batch is there")
+
+
+def _check_migration(mode: str, folder: Path) -> None:
+    """Bring a database of the first release up to date."""
+    (folder / DATABASE).parent.mkdir()
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        for statement in STEPS[0]:
+            database.execute(statement)
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute("PRAGMA user_version = 1")
+    _check_opening(mode, folder)
+    with closing(sqlite3.connect(folder / DATABASE)) as database:
+        require([(len(STEPS),)] == list(database.execute("PRAGMA user_version")), "not migrated")
+
+
+def _check_finalization(mode: str, folder: Path) -> None:
+    """Finalize a batch."""
+    batch_id = PeeweeStore(folder / DATABASE).load(*_make_load(0)).batch_id
+    results = _run_race(mode, folder, lambda store, _: print(store.finalize(batch_id).already))
+    answers = Counter(result.out for result in results)
+    require(answers == {"False\n": 1, "True\n": _PROCESSES - 1}, f"not finalized exactly once: {answers}")
+
+
+_RACES: Mapping[str, Callable[[str, Path], None]] = {
+    "opening": _check_opening,
+    "migration": _check_migration,
+    "finalization": _check_finalization,
+}
+
+
+def _run_race(mode: str, folder: Path, act: Callable[[PeeweeStore, int], object]) -> list[ProcessResult]:
+    def work(number: int) -> int:
+        force_journal(mode)
+        act(PeeweeStore(folder / DATABASE), number)
+        return 0
+
+    results = run_together([partial(work, number) for number in range(_PROCESSES)], folder)
+    for result in results:
+        require(result.code == 0, result)
+    return results
+
+
+def _make_load(number: int) -> tuple[Source, list[list[Record]], OnDuplicate]:
+    return Source(f"file:///{number}", str(number)), [[Record(1, str(number))]], OnDuplicate.SKIP
+
+
+def count_batches(database: sqlite3.Connection) -> int:
+    """Return the number of batches."""
+    return database.execute("SELECT count(*) FROM processing_batches").fetchone()[0]
+
+
+DIFFERENT = Sweep(
+    "files",
+    "2 to 16 processes load different files into one database (counted: files)",
+    "every record is there exactly once; no process reports a lock",
+    make_different_points,
+    short=160,
+    long=5_000,
+    workers=1,
+)
+SAME = Sweep(
+    "same-file",
+    "16 processes run the same command on the same file",
+    "one batch, loaded by one of them; the others report its id",
+    make_same_points,
+    short=30,
+    long=1_000,
+    workers=1,
+)
+RACES = Sweep(
+    "races",
+    "16 processes at once open a new database, migrate an old one, finalize a batch",
+    "the operation happens once, and no process fails",
+    make_race_points,
+    short=90,
+    long=3_000,
+)

@@ -1,0 +1,40 @@
+"""Log lines on standard error."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline_orchestration import LogLevel
+from pipeline_orchestration.log_levels import OUR_LOGGERS, EscapingFormatter
+
+# Prefect's; at the end of most runs they warn that they still have records to send.
+_NOISY = ("APILogWorker", "EventsWorker")
+
+
+@contextmanager
+def log_to_stderr(level: LogLevel) -> Iterator[None]:
+    """Print the records of our loggers while the block lasts; the runner sets their level.
+
+    Prefect logs until the process ends, so what silences its loggers here is not undone.
+    """
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if level is LogLevel.OFF:
+        logging.disable()
+    handler = logging.StreamHandler()
+    line = (
+        "%(asctime)s %(levelname)s %(name)s: %(message)s"
+        if level is LogLevel.DEBUG
+        else "%(levelname)s %(message)s"
+    )
+    handler.setFormatter(EscapingFormatter(line))
+    loggers = [logging.getLogger(name) for name in OUR_LOGGERS]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False  # Prefect would print the records of the root logger again
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+            logger.propagate = True

@@ -1,0 +1,174 @@
+"""A PostgreSQL schema as the store's database: privileges, transactions, lost commits."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any, NoReturn
+
+import psycopg
+from peewee import PostgresqlDatabase
+from psycopg import conninfo
+
+from pipeline_db.backend import FetchRows, MissingDatabaseError
+from pipeline_db.database_url import DatabaseUrl
+from pipeline_db.exceptions import DatabaseError
+from pipeline_db.queries import PYFORMAT, Statement
+from pipeline_jobs.escaping import escape
+
+from .bulk_insert import encode_copy_rows
+from .connection import PostgresTransaction, hash_lock_key, open_connection
+from .exceptions import translate_errors
+from .migrations import STEPS, Schema, migrate, read_schema
+
+_RECONNECT_PAUSE = 0.2  # seconds between attempts to reach a server that is restarting
+_MIGRATION_KEY = ""  # the lock key for the schema itself; no source has an empty URI
+_PRIVILEGES = """
+    SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+        has_schema_privilege(current_schema(), 'CREATE')
+"""
+_TABLE_PRIVILEGES = """
+    SELECT bool_and(has_table_privilege(name, privilege))
+    FROM (VALUES
+        ('processing_batches', 'SELECT'), ('processing_batches', 'INSERT'), ('processing_batches', 'UPDATE'),
+        ('processed_records', 'SELECT'), ('processed_records', 'INSERT')
+    ) AS needed (name, privilege)
+"""
+
+
+class PostgresBackend:
+    """One schema of a database on a server."""
+
+    encode_records = staticmethod(encode_copy_rows)
+
+    def __init__(self, url: DatabaseUrl) -> None:
+        self.url = url
+        self.where = str(url)
+
+    def check(self, busy_timeout: float) -> None:
+        """Make sure that the schema can be written to, or tables created in it."""
+        with (
+            closing(open_connection(self.url, busy_timeout)) as connection,
+            translate_errors(self.url, busy_timeout),
+        ):
+            check_privileges(connection, self.where, read_schema(connection, self.where))
+
+    @contextmanager
+    def open_transaction(
+        self, key: str, busy_timeout: float, *, create: bool
+    ) -> Iterator[PostgresTransaction]:
+        """Run the block in a transaction that waits only for other transactions with the same key.
+
+        If the answer to the commit is lost, the transaction's commit proof is executed on a new connection.
+        So a commit happens once, and it is known whether it happened.
+        """
+        with closing(open_connection(self.url, busy_timeout)) as connection:
+            schema = self._prepare_schema(connection, busy_timeout, create=create)
+            lock = hash_lock_key(schema.name, key)
+            transaction = PostgresTransaction(connection, self.url, busy_timeout, lock)
+            try:
+                yield transaction
+            except BaseException:
+                transaction.roll_back()
+                raise
+            try:
+                transaction.commit()
+            except DatabaseError as error:
+                if not transaction.is_lost:
+                    raise
+                self._verify_commit(transaction, lock, busy_timeout, error)
+
+    @contextmanager
+    def open_reader(self, busy_timeout: float) -> Iterator[FetchRows]:
+        """Lend a function that reads from the schema."""
+        with closing(open_connection(self.url, busy_timeout)) as connection:
+            self._prepare_schema(connection, busy_timeout, create=False)
+
+            def fetch_rows(statement: Statement, /, **values: object) -> list[tuple[Any, ...]]:
+                with translate_errors(self.url, busy_timeout):
+                    return connection.execute(statement.compile(PYFORMAT), values).fetchall()
+
+            yield fetch_rows
+
+    def make_peewee_database(self, busy_timeout: float) -> PostgresqlDatabase:
+        """Return the schema for Peewee, with this release's tables."""
+        with closing(open_connection(self.url, busy_timeout)) as connection:
+            self._prepare_schema(connection, busy_timeout, create=True)
+        options: dict[str, Any] = conninfo.conninfo_to_dict(self.url.with_password)
+        name = options.pop("dbname", "")
+        try:
+            from playhouse.psycopg3_ext import Psycopg3Database  # type: ignore[import-not-found]  # noqa: PLC0415  # in Peewee 3 only
+        except ImportError:
+            return PostgresqlDatabase(name, prefer_psycopg3=True, **options)
+        database: PostgresqlDatabase = Psycopg3Database(name, **options)
+        return database
+
+    def _prepare_schema(self, connection: psycopg.Connection, busy_timeout: float, *, create: bool) -> Schema:
+        """Return the schema in use, after creating or migrating its tables in a transaction of their own.
+
+        On SQLite the load's transaction does that; here every other first load would wait for this one.
+        """
+        with translate_errors(self.url, busy_timeout):
+            schema = read_schema(connection, self.where)
+            if not schema.version and not create:
+                raise MissingDatabaseError
+            if schema.version < len(STEPS):
+                lock = hash_lock_key(schema.name, _MIGRATION_KEY)
+                transaction = PostgresTransaction(connection, self.url, busy_timeout, lock)
+                try:
+                    migrate(connection, self.where)
+                    transaction.commit()
+                except BaseException:
+                    transaction.roll_back()
+                    raise
+        return schema
+
+    def _verify_commit(
+        self, lost: PostgresTransaction, lock: int, busy_timeout: float, error: DatabaseError
+    ) -> None:
+        """Make sure that a transaction with a lost connection was committed; raise `error` if it was not."""
+        with closing(self._reconnect(busy_timeout, error)) as connection:
+            try:
+                # While the lost transaction holds the lock, it may still be committing.
+                transaction = PostgresTransaction(connection, self.url, busy_timeout, lock)
+                row = None
+                if lost.commit_proof:
+                    statement, values = lost.commit_proof
+                    row = transaction.fetch_row(statement, **values)
+                transaction.roll_back()
+            except DatabaseError as failure:
+                self._raise_unknown_commit(failure, error)
+        if row is None:
+            raise error
+
+    def _reconnect(self, busy_timeout: float, error: DatabaseError) -> psycopg.Connection:
+        """Open a new connection to a server that may be restarting."""
+        deadline = time.monotonic() + busy_timeout
+        while True:
+            try:
+                return open_connection(self.url, busy_timeout)
+            except DatabaseError as failure:
+                if not failure.retriable or time.monotonic() > deadline:
+                    self._raise_unknown_commit(failure, error)
+            time.sleep(_RECONNECT_PAUSE)
+
+    def _raise_unknown_commit(self, failure: DatabaseError, error: DatabaseError) -> NoReturn:
+        text = f"{self.where}: the connection was lost during the commit, and its outcome is unknown"
+        text += f" ({escape(failure.message)}); run the same command again to find out"
+        raise DatabaseError("database.lost", text, retriable=True) from error
+
+
+def check_privileges(connection: psycopg.Connection, where: str, schema: Schema) -> None:
+    """Make sure that this role may write to the schema.
+
+    Raises:
+        DatabaseError: ``database.read_only`` or ``database.denied``.
+    """
+    read_only, may_create = connection.execute(_PRIVILEGES).fetchone() or (False, True)
+    if read_only:
+        raise DatabaseError("database.read_only", f"{where}: is read-only, for example a standby server")
+    if schema.version < len(STEPS) and not may_create:
+        text = f"{where}: no privilege to create tables in schema {escape(schema.name)}"
+        raise DatabaseError("database.denied", f"{text}; ask for GRANT CREATE ON SCHEMA")
+    if schema.version and connection.execute(_TABLE_PRIVILEGES).fetchone() != (True,):
+        text = f"{where}: no privilege to read and write its tables; ask for GRANT SELECT, INSERT, UPDATE"
+        raise DatabaseError("database.denied", text)

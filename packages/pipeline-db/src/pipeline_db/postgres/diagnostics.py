@@ -1,0 +1,98 @@
+"""Diagnostics of a PostgreSQL database that change nothing: server, schema, privileges, batches."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+
+from pipeline_db.database_url import DatabaseUrl
+from pipeline_db.exceptions import CorruptError, DatabaseError
+from pipeline_db.findings import LISTED, describe_batches, describe_version
+from pipeline_db.queries import COUNT_BATCHES, LOADED, NEWEST_BATCHES, PYFORMAT
+from pipeline_jobs import Finding
+
+from .backend import check_privileges
+from .connection import open_connection
+from .exceptions import translate_errors
+from .migrations import STEPS, read_schema
+
+_TIMEOUT = 2.0  # seconds to wait for an answer, as a person is waiting too
+_SERVER = """
+    SELECT current_setting('server_version'), current_setting('server_encoding'), current_setting('fsync'),
+        current_setting('full_page_writes'), current_setting('synchronous_commit')
+"""
+# Goes from one batch to the next by the primary key, without reading all records.
+_MISSING_BATCHES = """
+    WITH RECURSIVE present (id) AS (
+        (SELECT batch_id FROM processed_records ORDER BY batch_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT batch_id FROM processed_records WHERE batch_id > present.id ORDER BY batch_id LIMIT 1)
+        FROM present WHERE present.id IS NOT NULL
+    )
+    SELECT id FROM present
+    WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM processing_batches AS batch WHERE batch.id = present.id)
+    ORDER BY id
+"""
+
+
+def examine_server(url: DatabaseUrl) -> list[Finding]:
+    """Report on the server, its schema, this role's privileges and the batches."""
+    libpq = psycopg.pq.version_pretty(psycopg.pq.version())
+    findings = [Finding("psycopg", f"{psycopg.__version__} ({psycopg.pq.__impl__}), libpq {libpq}")]
+    try:
+        connection = open_connection(url, _TIMEOUT)
+    except DatabaseError as error:
+        return [*findings, Finding("database", str(url), error)]
+    findings.append(Finding("database", f"{url}, reached"))
+    try:
+        with closing(connection), translate_errors(url, _TIMEOUT):
+            for finding in _examine_contents(connection, str(url)):
+                findings.append(finding)  # noqa: PERF402  # keeps what was found before an error
+    except DatabaseError as error:
+        findings.append(Finding("contents", "cannot be read", error))
+    return findings
+
+
+def _examine_contents(connection: psycopg.Connection, where: str) -> Iterator[Finding]:
+    version, encoding, *durability = connection.execute(_SERVER).fetchone() or ("", "", "", "", "")
+    hint = "this encoding cannot store every text; create the database with: createdb --encoding UTF8"
+    yield Finding("PostgreSQL", f"{version}, encoding {encoding}", hint=None if encoding == "UTF8" else hint)
+    yield _examine_durability(*durability)
+    try:
+        schema = read_schema(connection, where)
+    except DatabaseError as error:
+        yield Finding("schema", "cannot be used", error)
+        return
+    yield Finding("schema", f"{schema.name}: {describe_version(schema.version, len(STEPS))}")
+    try:
+        check_privileges(connection, where, schema)
+    except DatabaseError as error:
+        yield Finding("privileges", "missing", error)
+    else:
+        yield Finding("privileges", "sufficient to load and finalize")
+    if schema.version:
+        yield _examine_integrity(connection, where)
+        yield _examine_batches(connection)
+
+
+def _examine_durability(fsync: str, full_page_writes: str, synchronous_commit: str) -> Finding:
+    text = f"fsync {fsync}, full_page_writes {full_page_writes}, synchronous_commit {synchronous_commit}"
+    if synchronous_commit == "off":
+        text += ", but on for batches"
+    hint = "a crash of the server's machine can lose batches and damage the database"
+    return Finding("durability", text, hint=None if (fsync, full_page_writes) == ("on", "on") else hint)
+
+
+def _examine_integrity(connection: psycopg.Connection, where: str) -> Finding:
+    ids = [batch_id for (batch_id,) in connection.execute(_MISSING_BATCHES)]
+    if not ids:
+        return Finding("integrity", "every record has its batch")
+    listed = ", ".join(map(str, ids[:LISTED])) + (", …" if ids[LISTED:] else "")
+    text = f"{where}: is damaged (records of batches that do not exist: {listed}); restore a backup"
+    return Finding("integrity", "damaged", CorruptError("corrupt.database", text))
+
+
+def _examine_batches(connection: psycopg.Connection) -> Finding:
+    by_status: dict[str, int] = dict(connection.execute(COUNT_BATCHES.compile(PYFORMAT)).fetchall())
+    newest = connection.execute(NEWEST_BATCHES.compile(PYFORMAT), {"status": LOADED, "limit": LISTED})
+    return describe_batches(by_status, [batch_id for (batch_id,) in newest])

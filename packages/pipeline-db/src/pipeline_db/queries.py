@@ -1,0 +1,132 @@
+"""The store's queries on the models, compiled to SQL once for each driver."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from peewee import SQL, Context, Node, Query, fn
+
+from .models import Batch, ProcessedRecord, ProcessingBatch
+
+LOADED = "loaded"
+FINALIZED = "finalized"
+
+NAMED = ":{}"
+"""Placeholders like ``:id``, for SQLite."""
+
+PYFORMAT = "%({})s"
+"""Placeholders like ``%(id)s``, for psycopg."""
+
+
+@dataclass(eq=False)  # Peewee compares nodes to make SQL
+class Parameter(Node):
+    """A named value of a query, passed when the query is executed."""
+
+    name: str
+
+    def __sql__(self, ctx: Context) -> Context:
+        """Write the placeholder in the driver's style."""
+        return ctx.literal(ctx.state.param.format(self.name))
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """A query compiled once for each style of placeholders (PEP 249, ``paramstyle``).
+
+    Peewee takes 0.1 to 0.3 ms to compile one of these queries; executing it takes a hundredth of that.
+    """
+
+    query: Query
+
+    @cache  # noqa: B019  # statements are constants of this module
+    def compile(self, placeholder: str) -> str:
+        """Return the SQL with placeholders in the driver's style, such as `NAMED`."""
+        sql, values = Context(param=placeholder).parse(self.query)
+        if values:
+            raise ValueError(f"a query of the store contains values instead of parameters: {values}")
+        return str(sql)
+
+
+def _assign(*columns: str) -> dict[str, Parameter]:
+    """Return assignments to columns, each from the parameter of the same name."""
+    return {column: Parameter(column) for column in columns}
+
+
+INSERT_BATCH = Statement(
+    ProcessingBatch.insert(
+        _assign("source", "source_name", "records_sha256", "record_count", "status", "created_at", "run_id")
+    )
+)
+
+UPDATE_RECORDS_HASH = Statement(
+    ProcessingBatch.update(_assign("records_sha256", "record_count")).where(
+        ProcessingBatch.id == Parameter("id")
+    )
+)
+"""Set the hash and the number of a batch's records, which were unknown when it was inserted."""
+
+FIND_EARLIER_BATCH = Statement(
+    ProcessingBatch.select(ProcessingBatch.id, ProcessingBatch.status, ProcessingBatch.record_count)
+    .where(
+        ProcessingBatch.source == Parameter("source"),
+        ProcessingBatch.records_sha256 == Parameter("records_sha256"),
+    )
+    .order_by(ProcessingBatch.status == Parameter("finalized"), ProcessingBatch.id.desc())
+)
+"""Find batches with the same source and records: unfinished ones first, then the newest."""
+
+FIND_BATCH = Statement(
+    ProcessingBatch.select(ProcessingBatch.status, ProcessingBatch.record_count).where(
+        ProcessingBatch.id == Parameter("id")
+    )
+)
+
+COUNT_RECORDS = Statement(
+    ProcessedRecord.select(fn.COUNT(SQL("*"))).where(ProcessedRecord.batch == Parameter("id"))
+)
+
+FINALIZE_BATCH = Statement(
+    ProcessingBatch.update(_assign("status", "finalized_at")).where(ProcessingBatch.id == Parameter("id"))
+)
+
+PROVE_LOAD = Statement(
+    ProcessingBatch.select(ProcessingBatch.id).where(
+        ProcessingBatch.id == Parameter("id"),
+        ProcessingBatch.source == Parameter("source"),
+        ProcessingBatch.created_at == Parameter("created_at"),
+    )
+)
+"""Find the batch that one particular load inserted."""
+
+PROVE_FINALIZE = Statement(
+    ProcessingBatch.select(ProcessingBatch.id).where(
+        ProcessingBatch.id == Parameter("id"), ProcessingBatch.finalized_at == Parameter("finalized_at")
+    )
+)
+"""Find the batch that one particular call finalized."""
+
+COUNT_BATCHES = Statement(
+    ProcessingBatch.select(ProcessingBatch.status, fn.COUNT(SQL("*"))).group_by(ProcessingBatch.status)
+)
+"""Count the batches of each status."""
+
+FIND_BATCHES = Statement(
+    ProcessingBatch.select(*(getattr(ProcessingBatch, name) for name in Batch._fields)).order_by(
+        ProcessingBatch.id
+    )
+)
+
+READ_RECORDS = Statement(
+    ProcessedRecord.select(ProcessedRecord.line_number, ProcessedRecord.content)
+    .where(ProcessedRecord.batch == Parameter("id"), ProcessedRecord.line_number > Parameter("after"))
+    .order_by(ProcessedRecord.line_number)
+    .limit(Parameter("limit"))
+)
+"""Read the next records of a batch, in the order of their lines."""
+
+NEWEST_BATCHES = Statement(
+    ProcessingBatch.select(ProcessingBatch.id)
+    .where(ProcessingBatch.status == Parameter("status"))
+    .order_by(ProcessingBatch.id.desc())
+    .limit(Parameter("limit"))
+)
+"""Find the newest batches of a status."""

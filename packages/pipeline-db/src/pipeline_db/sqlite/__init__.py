@@ -1,0 +1,1 @@
+"""SQLite files: connections, migrations, bulk insert, diagnostics."""

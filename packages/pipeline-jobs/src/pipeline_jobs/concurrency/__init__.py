@@ -1,0 +1,1 @@
+"""Prefetching in a thread, and a semaphore for threads and processes."""

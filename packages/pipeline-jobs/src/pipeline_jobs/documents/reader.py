@@ -1,0 +1,141 @@
+"""Reading of document files in a stream: `DocumentWriter`'s layout fast, others strictly."""
+
+from collections.abc import Iterable, Iterator
+from operator import lt
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline_jobs.exceptions import InputError
+from pipeline_jobs.storage.input import BLOCK, make_changed_error, open_input
+
+from .records import Chunk, Document, Record, encode_canonical, verify_records
+from .size_limits import DEFAULT_MAX_RECORD_BYTES, check_sizes, compute_json_limit
+from .writer import HEAD_LIMIT, TAIL_LIMIT, parse_head, parse_tail
+
+if TYPE_CHECKING:
+    from pipeline_jobs.storage.input import Input
+    from pipeline_jobs.storage.location import Location, Source
+
+_DECODER = msgspec.json.Decoder(list[Record])
+
+
+def read_file(file: "Input", max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -> Document:
+    """Read a document from a file, which must stay open while `chunks` is iterated.
+
+    Args:
+        file: the file.
+        max_record_bytes: limit on a record's content in UTF-8; no more of a larger one is held than a record
+            of this size can take.
+
+    Raises:
+        InputError: the document is refused.
+    """
+    head = parse_head(file.read(HEAD_LIMIT))
+    file.seek(max(0, file.size - TAIL_LIMIT))
+    tail = parse_tail(file.read(TAIL_LIMIT))
+    if head is None or tail is None:
+        return _read_strictly(file, max_record_bytes)
+    source, start = head
+    count, sha256, length = tail
+    chunks = _read_canonical(file, start, file.size - length, max_record_bytes)
+    return Document(source, verify_records(chunks, file.where, count, sha256))
+
+
+def read_source(location: "Location", max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -> "Source | None":
+    """Return the source that the document at a location names; None if there is no document, or no source.
+
+    Raises:
+        InputError: ``input.unreachable``: the store cannot be asked now.
+    """
+    try:
+        with open_input(location) as file:
+            if head := parse_head(file.read(HEAD_LIMIT)):
+                return head[0]
+            return _read_strictly(file, max_record_bytes).source
+    except InputError as error:
+        if error.retriable:
+            raise
+        return None
+
+
+def _read_canonical(file: "Input", start: int, end: int, max_record_bytes: int) -> Iterator[Chunk]:
+    """Yield the records between two offsets; from the first one that is not canonical, read strictly."""
+    done = last = 0
+    for piece in _read_pieces(file, start, end, compute_json_limit(max_record_bytes)):
+        chunk = _parse_canonical(piece, last)
+        if chunk is None:
+            yield from _skip_records(done, _read_strictly(file, max_record_bytes).chunks)
+            return
+        check_sizes(chunk, done, file.where, max_record_bytes)
+        done += len(chunk)
+        last = chunk[-1].line_number
+        yield chunk
+        del piece, chunk  # they may be one long line: free them before the next piece is read
+
+
+def _skip_records(count: int, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Yield the chunks without the first `count` records."""
+    for chunk in chunks:
+        if len(chunk) > count:
+            yield Chunk(chunk[count:]) if count else chunk
+        count = max(0, count - len(chunk))
+
+
+def _read_pieces(file: "Input", start: int, end: int, longest: int) -> Iterator[bytes]:
+    """Yield the bytes between two offsets in pieces of whole lines, without the separators between pieces.
+
+    A line of more than `longest` bytes ends the iteration: the part of it that is held is the last piece.
+    """
+    file.seek(start)
+    left = end - start
+    parts: list[bytes] = []
+    size = 0
+    half = b""  # a comma at the end, which may be half of a separator
+    while left > 0:
+        block = file.read(min(BLOCK, left))
+        if not block:
+            raise make_changed_error(file.where)
+        left -= len(block)
+        # A line may be a thousand blocks long. So only the new block is searched, and all are joined once.
+        block = half + block
+        half = b"," if left and block.endswith(b",") else b""
+        if left and (cut := block.rfind(b",\n")) >= 0:
+            parts.append(block[:cut])
+            piece = b"".join(parts)
+            parts.clear()
+            yield piece
+            del piece
+            block, size = block[cut + 2 :], 0
+        parts.append(block[: len(block) - len(half)])
+        size += len(parts[-1])
+        if size > longest:
+            break
+    if parts:
+        parts[-1] = parts[-1].removesuffix(b"\n")
+        piece = b"".join(parts)
+        parts.clear()
+        yield piece
+
+
+def _parse_canonical(piece: bytes, last: int) -> Chunk | None:
+    """Parse records after line `last`; return None unless `piece` is their canonical form, to the byte."""
+    try:
+        records = _DECODER.decode(b"".join((b"[", piece, b"]")))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    # Equal bytes rule out repeated keys, other layouts and numbers written in another way.
+    if not records or encode_canonical(records) != piece:
+        return None
+    numbers = [record.line_number for record in records]
+    if not all(map(lt, [last, *numbers], numbers)):
+        return None
+    if b"\\u0000" in piece and any("\0" in record.content for record in records):
+        return None
+    return Chunk(records, piece)
+
+
+def _read_strictly(file: "Input", max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -> Document:
+    from .handwritten import read_strictly  # noqa: PLC0415  # 3 ms to import; our own layout needs none of it
+
+    return read_strictly(file, max_record_bytes)

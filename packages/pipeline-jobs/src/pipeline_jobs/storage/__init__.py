@@ -1,0 +1,1 @@
+"""Files, local and in remote stores: locations, reading, atomic writing, listing."""

@@ -1,0 +1,1 @@
+"""The engines: in this process, in several processes, on Prefect."""

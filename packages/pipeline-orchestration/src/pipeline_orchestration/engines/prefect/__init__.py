@@ -1,0 +1,1 @@
+"""The Prefect engine; only what is in here imports Prefect."""

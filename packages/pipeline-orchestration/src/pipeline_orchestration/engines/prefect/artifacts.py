@@ -1,0 +1,195 @@
+"""Artifacts on the page of a flow run: a table of its inputs, and a report of its failures.
+
+Both are bounded, however many inputs there are, and hold no record. One that cannot be written is left out.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+from contextvars import copy_context
+from dataclasses import dataclass, fields
+from pathlib import Path
+from threading import Thread
+
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.context import SyncClientContext
+from prefect.runtime import flow_run
+
+from pipeline_jobs.escaping import shorten
+from pipeline_orchestration.definition import PipelineDefinition
+from pipeline_orchestration.execution.resume_command import (
+    build_resume_command,
+    introduce_command,
+    quote_for_shell,
+)
+from pipeline_orchestration.execution.run_spec import RunSpec
+from pipeline_orchestration.inputs import MEMORY, RunInput
+from pipeline_orchestration.results import RunResult
+from pipeline_orchestration.settings.config import PipelineConfig
+from pipeline_orchestration.settings.sources import TEXT_PIPELINE
+
+from .exceptions import CLIENT_ERRORS
+
+_TIMEOUT = 10.0  # seconds
+_MOST_ROWS = 100  # of the table
+_MOST_FAILURES = 10  # in the report
+_LONGEST_TEXT = 500  # characters of a name or a message
+
+# The address names the pipeline; the others change no result.
+_NOT_IN_COMMAND = ("pipeline", "engine", "log_level")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A run with its results.
+
+    Args:
+        spec: the run.
+        definition: its pipeline.
+        inputs: in order.
+        results: a result for each input, in the same order.
+        seconds: duration of the run.
+    """
+
+    spec: RunSpec
+    definition: PipelineDefinition
+    inputs: Sequence[RunInput]
+    results: Sequence[RunResult]
+    seconds: float
+
+    @property
+    def failures(self) -> list[tuple[RunInput, RunResult]]:
+        """The inputs that failed, with their results."""
+        pairs = zip(self.inputs, self.results, strict=True)
+        return [(run_input, result) for run_input, result in pairs if not result.success]
+
+
+def write_artifacts(run: FinishedRun) -> None:
+    """Write the artifacts of the current flow run, at its end."""
+    artifacts = [_make_summary(run)]
+    if run.failures:
+        artifacts.append(_make_failure_report(run))
+    # In a thread: Prefect waits a minute for an API that does not answer, and the jobs are done. Changing its
+    # timeout takes 40 ms, more than everything here.
+    thread = Thread(
+        target=copy_context().run, args=(_send, artifacts), name="pipeline-artifacts", daemon=True
+    )
+    thread.start()
+    thread.join(_TIMEOUT)
+
+
+def make_artifact_key(definition: PipelineDefinition, kind: str) -> str:
+    """Return the key of an artifact, which is the same for each run of a pipeline.
+
+    Prefect takes lower-case letters, digits and dashes.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", definition.name.lower()).strip("-")[:100]
+    return "-".join(filter(None, ("pipeline", name, kind)))
+
+
+def _send(artifacts: Sequence[ArtifactCreate]) -> None:
+    try:
+        with SyncClientContext.get_or_create() as context:
+            for artifact in artifacts:
+                context.client.create_artifact(artifact)
+    except CLIENT_ERRORS as error:
+        _log.debug("artifacts could not be written: %s", type(error).__name__)
+
+
+def _make_summary(run: FinishedRun) -> ArtifactCreate:
+    failures_first = sorted(run.results, key=lambda result: result.success)  # stable: else in order
+    count, failed = len(run.results), len(run.failures)
+    records = sum(_count_records(result) or 0 for result in run.results)
+    text = f"{count - failed} done, {failed} failed; {records:,} records in {run.seconds:.3f} s."
+    if count > _MOST_ROWS:
+        text += f" Of {count:,} inputs, {_MOST_ROWS} are listed, failures first."
+    if run.definition.description:
+        text = f"{run.definition.description}\n\n{text}"
+    rows = json.dumps([_make_row(result) for result in failures_first[:_MOST_ROWS]])
+    return _make_artifact(run, "summary", "table", text, rows)
+
+
+def _make_row(result: RunResult) -> dict[str, object]:
+    """Return the row of an input; its keys become the head of the table."""
+    done = "was there already" if result.duplicate else "done"
+    return {
+        "input": shorten(result.input, _LONGEST_TEXT),
+        "outcome": done if result.success else result.code,
+        "records": _count_records(result),
+        "batch": result.batch_id,
+        "seconds": round(sum(job.seconds for job in result.jobs), 3),
+        "message": shorten(result.error or "", _LONGEST_TEXT),
+    }
+
+
+def _count_records(result: RunResult) -> int | None:
+    return next((job.counts["records"] for job in result.jobs if "records" in job.counts), None)
+
+
+def _make_failure_report(run: FinishedRun) -> ArtifactCreate:
+    failures = run.failures
+    parts = [f"# {len(failures):,} of {len(run.results):,} inputs failed"]
+    parts += [_describe_failure(run, *failure) for failure in failures[:_MOST_FAILURES]]
+    if len(failures) > _MOST_FAILURES:
+        parts.append(f"… and {len(failures) - _MOST_FAILURES:,} more.")
+    title = "Failed inputs, and how to continue."
+    return _make_artifact(run, "failure", "markdown", title, "\n\n".join(parts))
+
+
+def _describe_failure(run: FinishedRun, run_input: RunInput, result: RunResult) -> str:
+    job = f"Job {_format_code(result.last.job)} failed" if result.last.job else "It failed"
+    parts = [
+        f"## {_format_code(shorten(result.input, _LONGEST_TEXT))}",
+        f"{job} with {_format_code(result.code or '')}:",
+        f"> {_format_code(shorten(result.error or '', _LONGEST_TEXT))}",
+    ]
+    if command := _make_command(run, run_input, result):
+        parts += [f"{introduce_command(result)}, run this on the same machine:", _format_block(command)]
+    elif str(result.code).startswith(("input.", "batch.", "usage.")):
+        parts.append("The same run would fail again: first correct what the message names.")
+    else:
+        parts.append("Once the cause is removed, repeat the run: what is done is not done again.")
+    return "\n\n".join(parts)
+
+
+def _make_command(run: FinishedRun, run_input: RunInput, result: RunResult) -> str | None:
+    """Return the command that continues, with all settings that are not defaults, if there is one."""
+    # A definition that was given as an object has no address, and data in memory has no name.
+    if not isinstance(run.spec.pipeline, str) or run_input.label == MEMORY:
+        return None
+    options: dict[str, object] = {"start_from": run.spec.start_from, "stop_after": run.spec.stop_after}
+    defaults = PipelineConfig()  # its paths are in the current folder, as those of the command are
+    for name in (each.name for each in fields(PipelineConfig) if each.name not in _NOT_IN_COMMAND):
+        if (value := getattr(run.spec.config, name)) != getattr(defaults, name):
+            options[name] = value
+    if run.spec.pipeline != TEXT_PIPELINE:
+        options["pipeline"] = run.spec.pipeline
+    if run.definition.parameters:
+        options["param"] = run.definition.parameters.list_arguments(run.spec.params)
+    command = build_resume_command(run.definition, result, options, run_input.word)
+    return command and f"cd {quote_for_shell(str(Path.cwd()))}\n{command}"
+
+
+def _make_artifact(run: FinishedRun, kind: str, data_type: str, text: str, data: str) -> ArtifactCreate:
+    key = make_artifact_key(run.definition, kind)
+    return ArtifactCreate(key=key, type=data_type, description=text, data=data, flow_run_id=flow_run.id)
+
+
+def _format_code(text: str) -> str:
+    """Return Markdown that shows a text as it is, whatever it holds."""
+    fence = _make_fence(text, 1)
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
+
+
+def _format_block(command: str) -> str:
+    fence = _make_fence(command, 3)
+    return f"{fence}bash\n{command}\n{fence}"
+
+
+def _make_fence(text: str, least: int) -> str:
+    """Return more backticks than the text has in a row."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    return "`" * max(least, longest + 1)

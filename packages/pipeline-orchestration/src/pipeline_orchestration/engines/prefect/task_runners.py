@@ -1,0 +1,153 @@
+"""Prefect's task runners, made from the settings."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
+from importlib.util import find_spec
+from typing import Any, Self
+
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+
+from pipeline_jobs.escaping import escape
+from pipeline_orchestration.engines.processes.worker import block_terminal_signals
+from pipeline_orchestration.exceptions import OrchestrationError
+from pipeline_orchestration.settings.config import PipelineConfig, TaskRunnerName
+
+_ASSUMED_WORKERS = 16  # of a cluster that does not say how many it has, or has none yet
+_CONNECT_SECONDS = 20.0
+
+
+def check_task_runner(name: TaskRunnerName) -> None:
+    """Check that the package of a task runner is installed.
+
+    Raises:
+        OrchestrationError: ``orchestration.task_runner``: it is not.
+    """
+    module = {TaskRunnerName.DASK: "prefect_dask", TaskRunnerName.RAY: "prefect_ray"}.get(name)
+    if module and find_spec(module) is None:
+        text = f"the task runner {name} needs {module}, which is not installed"
+        raise OrchestrationError(
+            "orchestration.task_runner", f"{text}; pip install './packages/pipeline-orchestration[{name}]'"
+        )
+
+
+class _Processes(ProcessPoolTaskRunner):
+    """Prefect's process pool, with two changes to how its workers send logs and events.
+
+    They go through a queue to a thread of this process. The thread gets the API settings of this run: without
+    them it would start another server. And this process does not wait for the queue when it ends: a worker
+    that was killed while it wrote holds the queue's lock forever.
+    """
+
+    def __enter__(self) -> Self:
+        self._context = copy_context()
+        entered = super().__enter__()
+        # This process only ever puts the word to stop into the queue, so that nothing is lost.
+        if queue := self._subprocess_message_queue:
+            queue.cancel_join_thread()
+        return entered
+
+    def _forward_subprocess_messages(self) -> None:
+        self._context.run(super()._forward_subprocess_messages)
+
+
+def make_task_runner(name: TaskRunnerName, config: PipelineConfig) -> TaskRunner[Any]:
+    """Make a task runner: one for an existing cluster, or one that starts workers on this machine."""
+    match name:
+        case TaskRunnerName.THREADS:
+            return ThreadPoolTaskRunner(max_workers=config.concurrency)
+        case TaskRunnerName.PROCESSES:
+            return _Processes(max_workers=config.concurrency)
+        case TaskRunnerName.DASK:
+            return _dask(config)
+        case TaskRunnerName.RAY:
+            return _ray(config)
+
+
+@contextmanager
+def start_task_runner(name: TaskRunnerName, config: PipelineConfig) -> Iterator[TaskRunner[Any]]:
+    """Lend a started task runner; it ends with the block.
+
+    Raises:
+        OrchestrationError: ``orchestration.task_runner``: it does not start.
+    """
+    with ExitStack() as stack:
+        try:
+            with block_terminal_signals(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Ray warns of the error that it then raises
+                runner = stack.enter_context(make_task_runner(name, config))
+        except (OSError, RuntimeError, ValueError) as error:
+            first, *more = str(error).strip().splitlines() or [type(error).__name__]
+            # Ray quotes a traceback; its last line names the error.
+            reason = f"{first} {more[-1].strip()}" if first.endswith(":") and more else first
+            text = f"the task runner does not start: {reason}"
+            if config.ray_address:
+                text = f"the Ray cluster at {config.ray_address} cannot be reached: {reason}"
+                text += "; if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+            raise OrchestrationError("orchestration.task_runner", escape(text)) from error
+        yield runner
+
+
+def count_workers(name: TaskRunnerName, config: PipelineConfig) -> int:
+    """Return how many groups run at a time: the setting, or the number of a cluster's threads.
+
+    Raises:
+        OrchestrationError: ``orchestration.task_runner``: the cluster does not answer.
+    """
+    if name is TaskRunnerName.DASK and config.dask_address:
+        from distributed import Client  # noqa: PLC0415  # an extra
+
+        try:
+            with Client(config.dask_address, timeout=_CONNECT_SECONDS, set_as_default=False) as client:
+                size = sum(client.nthreads().values())
+        except (OSError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            text = f"the Dask cluster at {config.dask_address} cannot be reached: {reason}"
+            raise OrchestrationError("orchestration.task_runner", text) from error
+        return config.concurrency if config.concurrency > 1 else size or _ASSUMED_WORKERS
+    if name is TaskRunnerName.RAY and config.ray_address and config.concurrency == 1:
+        return _ASSUMED_WORKERS
+    return config.concurrency
+
+
+def _dask(config: PipelineConfig) -> TaskRunner[Any]:
+    from prefect_dask import DaskTaskRunner  # noqa: PLC0415  # an extra
+
+    # It logs each connection at INFO, a lost worker at WARNING.
+    logging.getLogger("distributed").setLevel(
+        logging.INFO if config.log_level == "DEBUG" else logging.WARNING
+    )
+    runner: TaskRunner[Any]
+    if config.dask_address:
+        runner = DaskTaskRunner(address=config.dask_address)
+    else:
+        # A worker runs one group at a time.
+        local = {
+            "n_workers": config.concurrency,
+            "threads_per_worker": 1,
+            "dashboard_address": None,
+            # Its HTTP server runs even so; on its usual port, a second cluster of this machine warns.
+            "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"},
+        }
+        runner = DaskTaskRunner(cluster_kwargs=local)
+    return runner
+
+
+def _ray(config: PipelineConfig) -> TaskRunner[Any]:
+    from prefect_ray import RayTaskRunner  # noqa: PLC0415  # an extra
+
+    runner: TaskRunner[Any]
+    if config.ray_address:
+        runner = RayTaskRunner(address=config.ray_address)
+    else:
+        # Otherwise Ray listens to other machines.
+        local = {
+            "num_cpus": config.concurrency,
+            "include_dashboard": False,
+            "logging_level": logging.WARNING,
+            "_node_ip_address": "127.0.0.1",
+        }
+        runner = RayTaskRunner(init_kwargs=local)
+    return runner

@@ -1,0 +1,1 @@
+"""Execution of jobs, the same for every engine."""

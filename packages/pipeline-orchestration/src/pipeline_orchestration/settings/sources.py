@@ -1,0 +1,117 @@
+"""Places that settings come from: an argument wins over the environment, and that over a settings file."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline_jobs.escaping import escape
+from pipeline_orchestration.exceptions import UsageError
+
+TEXT_PIPELINE = "pipeline_orchestration.text_pipeline:pipeline"
+"""Address of the default pipeline."""
+
+_ALTERNATIVES = frozenset({"db_path", "db_url"})
+"""Settings that replace each other: the place with the highest rank that gives one of them decides."""
+
+_FILES = ((Path("pyproject.toml"), ("tool", "pipeline")), (Path("pipeline.toml"), ()))
+"""Settings files, the lowest rank first, each with the keys of the table that holds the settings."""
+
+
+VARIABLE_PREFIX = "PIPELINE_"
+"""Begins the name of every environment variable; the setting's name in capitals follows."""
+
+PARAMETER_PREFIX = f"{VARIABLE_PREFIX}PARAM_"
+"""The same for the parameters of a definition."""
+
+_PARAMETERS = "params"
+"""Table of a settings file that holds the parameters of the definition."""
+
+
+class FoundValue(NamedTuple):
+    """A value that is not parsed yet, and the place it was found in, in words."""
+
+    value: object
+    place: str
+
+
+def gather_settings(names: Iterable[str], arguments: Mapping[str, object]) -> dict[str, FoundValue]:
+    """Return each setting that is given anywhere, from the place with the highest rank.
+
+    In the environment, only `names` are looked for, as other programs use the prefix too. Of a settings file,
+    unknown keys are returned as well.
+
+    Raises:
+        UsageError: ``usage.setting``: a settings file cannot be read.
+    """
+    found: dict[str, FoundValue] = {}
+    for path, keys in _FILES:
+        table = _read_table(path, keys)
+        if isinstance(table.get(_PARAMETERS), dict):
+            table = {name: value for name, value in table.items() if name != _PARAMETERS}
+        _override(found, {name: FoundValue(value, str(path)) for name, value in table.items()})
+    environment = {
+        name: FoundValue(text, f"environment variable {variable}")
+        for name in names
+        if (text := os.environ.get(variable := f"{VARIABLE_PREFIX}{name.upper()}"))
+    }
+    _override(found, environment)
+    given = {name: FoundValue(value, "argument") for name, value in arguments.items() if value is not None}
+    _override(found, given)
+    return found
+
+
+def read_parameters_from_files() -> dict[str, FoundValue]:
+    """Return the parameters that the settings files give, also those that the definition does not have.
+
+    Raises:
+        UsageError: ``usage.setting``: a settings file cannot be read.
+    """
+    return {
+        name: FoundValue(value, str(path))
+        for path, keys in _FILES
+        for name, value in _read_table(path, (*keys, _PARAMETERS)).items()
+    }
+
+
+def read_parameters_from_environment(variables: Mapping[str, str]) -> dict[str, FoundValue]:
+    """Return the parameters that the environment gives; `variables` has the variable of each name.
+
+    As for settings, an empty variable gives nothing.
+    """
+    return {
+        name: FoundValue(text, f"environment variable {variable}")
+        for name, variable in variables.items()
+        if (text := os.environ.get(variable))
+    }
+
+
+def resolve_pipeline_address(argument: str | None) -> str:
+    """Return the address of the pipeline to run; quicker than gathering all settings."""
+    found = gather_settings(["pipeline"], {"pipeline": argument}).get("pipeline")
+    return str(found.value) if found else TEXT_PIPELINE
+
+
+def _override(found: dict[str, FoundValue], values: Mapping[str, FoundValue]) -> None:
+    """Add the values of a place that has a higher rank than those before it."""
+    if _ALTERNATIVES & values.keys():
+        for name in _ALTERNATIVES:
+            found.pop(name, None)
+    found.update(values)
+
+
+def _read_table(path: Path, keys: tuple[str, ...]) -> Mapping[str, object]:
+    """Read a table of a TOML file; a missing file or table is empty."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        import tomllib  # noqa: PLC0415  # 3 ms to import, and most folders have neither file
+
+        table: object = tomllib.loads(text)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else error
+        raise UsageError("usage.setting", f"{escape(path.absolute())}: cannot be read: {reason}") from error
+    for key in keys:
+        table = table.get(key, {}) if isinstance(table, dict) else {}
+    return table if isinstance(table, dict) else {}

@@ -1,0 +1,10 @@
+"""The ways to run several inputs: settings by name."""
+
+WAYS = {
+    "local": {"engine": "local"},
+    "local-processes": {"engine": "local", "concurrency": 2},
+    "prefect": {"engine": "prefect"},
+    "prefect-threads": {"engine": "prefect", "task_runner": "threads", "concurrency": 2},
+    "prefect-processes": {"engine": "prefect", "task_runner": "processes", "concurrency": 2},
+    "prefect-dask": {"engine": "prefect", "task_runner": "dask", "concurrency": 2},
+}
