@@ -15,10 +15,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep the tests of a module that use the Prefect server in the same way in one process.
 
     A process starts one server, which takes 20 s, and needs none if it gets no such tests. Small groups keep
-    the processes equally busy.
+    the processes equally busy. Ray is started by one test at a time, as it needs all cores for that.
     """
     if isinstance(item, pytest.Function) and not any(item.iter_markers("xdist_group")):
         values = item.callspec.params.values() if hasattr(item, "callspec") else ()
         ways = [value for value in values if isinstance(value, str) and value.startswith("prefect")]
-        if ways or "prefect_server" in item.fixturenames:
+        if "prefect-ray" in ways:
+            item.add_marker(pytest.mark.xdist_group("ray"))
+        elif ways or "prefect_server" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("-".join(["prefect_server", item.path.stem, *ways])))

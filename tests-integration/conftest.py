@@ -67,13 +67,37 @@ def engine(request, folder, monkeypatch):
 
 
 @pytest.fixture(params=WAYS)
-def way(request, folder):
+def way(request, folder, monkeypatch):
     """Each way to run several inputs, one after the other; its name."""
     if "dask" in request.param:
         pytest.importorskip("prefect_dask")
     if "prefect" in request.param:
         request.getfixturevalue("prefect_server")
-    return request.param
+    if "ray" not in request.param:
+        yield request.param
+        return
+    pytest.importorskip("prefect_ray")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")  # Ray would send usage statistics
+    # The path is short: Ray's sockets lie below it.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as temporary:
+        monkeypatch.setenv("RAY_TMPDIR", temporary)
+        yield request.param
+
+
+@pytest.fixture
+def read_ray_logs(way):
+    """A function that returns what workers of Ray have printed.
+
+    The terminal shows it later, and perhaps not the end of it.
+    """
+
+    def read():
+        if "ray" not in way:
+            return ""
+        logs = Path(os.environ["RAY_TMPDIR"]).glob("ray/session_2*/logs/worker-*")
+        return "".join(path.read_text() for path in logs)
+
+    return read
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def skip_unless(module):
 
 
 # Only ends a test that hangs: with all attempts, a test of Ray on a busy machine takes minutes.
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.xdist_group("ray")]
 
 RUNNERS = [pytest.param(name, marks=skip_unless(f"prefect_{name}")) for name in ("dask", "ray")]
 

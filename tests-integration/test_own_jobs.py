@@ -390,7 +390,7 @@ def test_results_stand_whatever_a_job_counts_or_raises(run):
     assert counts == [result.last.counts for result in results]
 
 
-def test_a_bug_shows_its_line(run, way, caplog, capfd):
+def test_a_bug_shows_its_line(run, way, caplog, capfd, read_ray_logs):
     """Workers of a task runner print what they log, the others log it here."""
     code = """
 class Buggy(Job):
@@ -405,7 +405,7 @@ pipeline = PipelineDefinition("own").add_job("work", lambda run: Buggy())
     logged = (
         caplog.text
         if way in ("local", "local-processes", "prefect", "prefect-threads")
-        else capfd.readouterr().err
+        else capfd.readouterr().err + read_ray_logs()
     )
     (first, *_) = [part for part in logged.split("Traceback") if "the bug" in part]
     assert 1 == first.count("File ")
@@ -458,7 +458,7 @@ pipeline = PipelineDefinition("own").add_job("work", lambda run: Logs())
 
 @pytest.mark.parametrize("level", ["INFO", "WARNING"])
 def test_the_command_shows_what_a_pipeline_s_own_modules_log(
-    way, pipeline, folder, monkeypatch, request, level
+    way, pipeline, folder, monkeypatch, request, read_ray_logs, level
 ):
     """Also a module beside that of the definition; those of other libraries keep their level."""
     if "prefect" in way:
@@ -475,9 +475,10 @@ def test_the_command_shows_what_a_pipeline_s_own_modules_log(
 
     assert 0 == done.returncode, done.stderr
     expected = {f"{who} of {value}" for who in ("job", "neighbour") for value in ("one", "two")}
-    shown = {text for text in expected if f"{text}\n" in done.stderr}
+    printed = done.stderr + read_ray_logs()
+    shown = {text for text in expected if f"{text}\n" in printed}
     assert (expected if level == "INFO" else set()) == shown
-    assert "not shown" not in done.stderr
+    assert "not shown" not in printed
 
 
 TAKING = """

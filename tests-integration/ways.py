@@ -7,4 +7,5 @@ WAYS = {
     "prefect-threads": {"engine": "prefect", "task_runner": "threads", "concurrency": 2},
     "prefect-processes": {"engine": "prefect", "task_runner": "processes", "concurrency": 2},
     "prefect-dask": {"engine": "prefect", "task_runner": "dask", "concurrency": 2},
+    "prefect-ray": {"engine": "prefect", "task_runner": "ray", "concurrency": 2},
 }

@@ -1,6 +1,7 @@
 """Several inputs on Prefect with each of its task runners: the same results, each batch loaded once."""
 
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from pipeline_jobs import BaseJob, InputError, OutputError
 from pipeline_orchestration import PipelineDefinition, PipelineRunner, run_pipeline
 from pipeline_orchestration.inputs import to_uri
+from pipeline_orchestration.settings.config import PipelineConfig, TaskRunnerName
 
 # Dask and Ray are extras; tests-integration tests them.
 RUNNERS = [None, "threads", "processes"]
@@ -202,6 +204,29 @@ def test_the_error_of_a_task_runner_that_does_not_start_has_the_reason(
         result.code,
         result.error,
     )
+
+
+def test_ray_on_this_machine_is_started_again(monkeypatch, folder, caplog):
+    """On a busy machine, its processes may wait too long for each other; Ray raises `Exception` itself."""
+    from pipeline_orchestration.engines.prefect import task_runners
+
+    tries = [Exception("it timed out\nduring startup"), RuntimeError("no answer"), None]
+    config = PipelineConfig.load()
+
+    @contextmanager
+    def start(*_):
+        if isinstance(outcome := tries.pop(0), Exception):
+            raise outcome
+        yield "runner"
+
+    monkeypatch.setattr(task_runners, "make_task_runner", start)
+    monkeypatch.setattr(task_runners, "_RAY_PRINT_SECONDS", 0)
+    with task_runners.start_task_runner(TaskRunnerName.RAY, config) as started:
+        assert ("runner", []) == (started, tries)
+    assert [
+        "Ray does not start, trying again: it timed out",
+        "Ray does not start, trying again: no answer",
+    ] == caplog.messages
 
 
 def test_more_inputs_than_a_flow_parameter_can_hold_are_all_run(runner, folder, ask):

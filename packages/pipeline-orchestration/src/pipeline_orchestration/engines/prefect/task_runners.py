@@ -1,6 +1,7 @@
 """Prefect's task runners, made from the settings."""
 
 import logging
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,13 @@ from pipeline_orchestration.settings.config import PipelineConfig, TaskRunnerNam
 
 _ASSUMED_WORKERS = 16  # of a cluster that does not say how many it has, or has none yet
 _CONNECT_SECONDS = 20.0
+# On a busy machine, Ray's own processes may wait too long for each other.
+_RAY_ATTEMPTS = 3
+# Ray prints with a delay what its workers print, and its shutdown drops the rest. It waits as long itself before
+# Python ends.
+_RAY_PRINT_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
 
 
 def check_task_runner(name: TaskRunnerName) -> None:
@@ -73,21 +81,32 @@ def start_task_runner(name: TaskRunnerName, config: PipelineConfig) -> Iterator[
     Raises:
         OrchestrationError: ``orchestration.task_runner``: it does not start.
     """
+    is_local_ray = name is TaskRunnerName.RAY and not config.ray_address
     with ExitStack() as stack:
-        try:
-            with block_terminal_signals(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Ray warns of the error that it then raises
-                runner = stack.enter_context(make_task_runner(name, config))
-        except (OSError, RuntimeError, ValueError) as error:
-            first, *more = str(error).strip().splitlines() or [type(error).__name__]
-            # Ray quotes a traceback; its last line names the error.
-            reason = f"{first} {more[-1].strip()}" if first.endswith(":") and more else first
-            text = f"the task runner does not start: {reason}"
-            if config.ray_address:
-                text = f"the Ray cluster at {config.ray_address} cannot be reached: {reason}"
-                text += "; if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
-            raise OrchestrationError("orchestration.task_runner", escape(text)) from error
+        for left in reversed(range(_RAY_ATTEMPTS if is_local_ray else 1)):
+            try:
+                with block_terminal_signals(), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # Ray warns of the error that it then raises
+                    runner = stack.enter_context(make_task_runner(name, config))
+                break
+            except Exception as error:  # Ray raises the class itself
+                reason = _describe_failure(error)
+                if not left:
+                    text = f"the task runner does not start: {reason}"
+                    if config.ray_address:
+                        text = f"the Ray cluster at {config.ray_address} cannot be reached: {reason}"
+                        text += "; if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+                    raise OrchestrationError("orchestration.task_runner", escape(text)) from error
+                _log.warning("Ray does not start, trying again: %s", escape(reason))
         yield runner
+        if is_local_ray:
+            time.sleep(_RAY_PRINT_SECONDS)
+
+
+def _describe_failure(error: Exception) -> str:
+    """Return one line of the text of an error; of a traceback that Ray quotes, the last one."""
+    first, *more = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{first} {more[-1].strip()}" if first.endswith(":") and more else first
 
 
 def count_workers(name: TaskRunnerName, config: PipelineConfig) -> int:
