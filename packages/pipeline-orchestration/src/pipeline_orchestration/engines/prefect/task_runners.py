@@ -20,9 +20,8 @@ _ASSUMED_WORKERS = 16  # of a cluster that does not say how many it has, or has 
 _CONNECT_SECONDS = 20.0
 # On a busy machine, Ray's own processes may wait too long for each other.
 _RAY_ATTEMPTS = 3
-# Ray prints with a delay what its workers print, and its shutdown drops the rest. It waits as long itself before
-# Python ends.
-_RAY_PRINT_SECONDS = 0.5
+# Ray prints with a delay what its workers print, and its shutdown drops the rest.
+_RAY_PRINT_SECONDS = 0.5  # as Ray waits itself at the end of Python
 
 _log = logging.getLogger(__name__)
 
