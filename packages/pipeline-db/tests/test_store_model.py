@@ -1,7 +1,6 @@
 """For any sequence of calls, a database returns the same as the store in memory."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -79,7 +78,7 @@ class StoresAgree(RuleBasedStateMachine):
         """Return a result of the store in memory with the ids of the database, which may have gaps."""
         match result:
             case Loaded() | Finalized():
-                return replace(result, batch_id=self.ids.get(result.batch_id, result.batch_id))
+                return result._replace(batch_id=self.ids.get(result.batch_id, result.batch_id))
             case (code, batch_id):
                 return code, self.ids.get(batch_id, batch_id)
         return result

@@ -1,9 +1,8 @@
 """The interface between jobs and a database: any object with these two methods is a store."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # only annotations use them, and importing them takes 10 ms
     from .documents.records import Record
@@ -24,8 +23,7 @@ class OnDuplicate(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """The outcome of `BatchStore.load`.
 
     Args:
@@ -41,8 +39,7 @@ class Loaded:
     resumed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Finalized:
+class Finalized(NamedTuple):
     """The outcome of `BatchStore.finalize`.
 
     Args:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any, Self
 
@@ -250,6 +249,8 @@ class PipelineDefinition:
         names = self.names
         if name in names:
             return names.index(name)
+        from difflib import get_close_matches  # noqa: PLC0415  # only for this error
+
         folded = {each.casefold(): each for each in names}
         close = get_close_matches(name.casefold(), folded, n=1)
         hint = f"did you mean {folded[close[0]]!r}?" if close else f"there are {', '.join(names)}"

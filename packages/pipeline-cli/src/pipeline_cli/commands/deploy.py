@@ -1,6 +1,5 @@
 """`pipeline deploy` and `pipeline serve`: deployments on a Prefect server."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
@@ -104,6 +103,8 @@ def _make_runner(
 
 
 def _parse_variable(text: str) -> tuple[str, object]:
+    import json  # noqa: PLC0415  # what `--help` does not need is imported late
+
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE.", param_hint="'--job-variable'")

@@ -1,6 +1,5 @@
 """Results of a run: text and, for several inputs, a table for a person; JSON for a program."""
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -193,6 +192,8 @@ def _format_range(ids: Sequence[int]) -> str:
 
 
 def _print_document(**document: object) -> None:
+    import json  # noqa: PLC0415  # what `--help` does not need is imported late
+
     write_result(json.dumps(document, indent=2))
 
 

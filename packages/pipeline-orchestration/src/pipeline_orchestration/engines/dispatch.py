@@ -4,7 +4,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from pipeline_jobs.escaping import escape
 from pipeline_orchestration.context import RunProgress
@@ -35,8 +36,7 @@ _SECONDS_TO_START = 0.8
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class EngineChoice:
+class EngineChoice(NamedTuple):
     """An engine and the reason for it.
 
     Args:

@@ -8,7 +8,7 @@ Peewee nor Prefect.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline_jobs.batch_store import OnDuplicate
 from pipeline_jobs.documents.size_limits import DEFAULT_MAX_RECORD_BYTES, LARGEST_MAX_RECORD_BYTES
 from pipeline_jobs.escaping import escape
-from pipeline_jobs.storage.location import Location
 from pipeline_orchestration.exceptions import UsageError
 
 from .parsing import (
@@ -35,6 +34,7 @@ from .sources import TEXT_PIPELINE, VARIABLE_PREFIX, FoundValue, gather_settings
 
 if TYPE_CHECKING:
     from pipeline_db import DatabaseUrl
+    from pipeline_jobs.storage.location import Location
 
 _LONGEST_TIMEOUT = 86_400  # seconds
 _MOST_AT_A_TIME = 1024
@@ -68,8 +68,7 @@ class LogLevel(StrEnum):
     OFF = "OFF"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A setting: name and default are those of its field, the others stand in the field's metadata.
 
     Args:
@@ -87,7 +86,6 @@ class Setting:
 
     name: str
     default: object
-    _: KW_ONLY
     help: str
     parse: Parser = parse_text
     details: str = ""
@@ -139,7 +137,7 @@ class PipelineConfig:
             "before_command": True,
         },
     )
-    output_dir: Location = field(
+    output_dir: "Location" = field(
         default=Path("data/output"),
         metadata={
             "help": "Output directory for processed files.",

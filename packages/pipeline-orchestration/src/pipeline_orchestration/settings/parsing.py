@@ -2,6 +2,7 @@
 
 They are written by hand: `msgspec.convert` and Pydantic would need a translation of each of their messages,
 which is longer than these functions, and would slow down ``--help``, which reads the declarations.
+For the same reason, what only a parser needs is imported in it.
 """
 
 import os
@@ -15,33 +16,29 @@ from typing import TYPE_CHECKING
 
 from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import PipelineError
-from pipeline_jobs.storage.location import Location, Url, is_url, parse_location
 
 if TYPE_CHECKING:
     from pipeline_db import DatabaseUrl
+    from pipeline_jobs.storage.location import Location
 
 type Parser = Callable[[object], object]
 
 
-def parse_folder(value: object) -> Location:
+def parse_folder(value: object) -> "Location":
     """Return an absolute path, or the URL of a folder in an object store."""
-    if isinstance(value, Url):
-        return value
     if isinstance(value, os.PathLike) and re.match(r"[a-z][a-z0-9+.-]+:/[^/]", os.fsdecode(value)):
         text = f"{escape(os.fsdecode(value))}: give a URL as text, because a path object drops a slash"
         raise ValueError(text)
-    return _parse_url(value) if isinstance(value, str) and is_url(value) else _parse_path(value)
+    return _parse_location(value)
 
 
 def parse_file(value: object) -> Path:
     """Return the absolute path of a file that is given as a path or as a ``file://`` URL."""
-    if not (isinstance(value, str) and is_url(value)):
-        return _parse_path(value)
     # The message does not repeat the URL, which may hold a password.
-    if value.startswith(("postgres://", "postgresql://")):
+    if isinstance(value, str) and value.startswith(("postgres://", "postgresql://")):
         raise ValueError("this is a database URL; give it as db_url, or --db-url")
-    location = _parse_url(value)
-    if isinstance(location, Url):
+    location = _parse_location(value)
+    if not isinstance(location, Path):
         raise ValueError(f"expected a file on this machine, got a URL of {escape(location.scheme)}")  # noqa: TRY004  # all that a parser raises
     return location
 
@@ -146,7 +143,14 @@ def _parse_path(value: object) -> Path:
         raise ValueError(f"there is no home directory {escape(path.parts[0])}") from error
 
 
-def _parse_url(value: str) -> Location:
+def _parse_location(value: object) -> "Location":
+    """Return an absolute path, or a URL."""
+    from pipeline_jobs.storage.location import Url, is_url, parse_location  # noqa: PLC0415  # see above
+
+    if isinstance(value, Url):
+        return value
+    if not (isinstance(value, str) and is_url(value)):
+        return _parse_path(value)
     try:
         return parse_location(value)
     except PipelineError as error:

@@ -15,7 +15,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -31,8 +30,7 @@ _TEST_MODE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ApiUrl:
+class ApiUrl(NamedTuple):
     """URL of a Prefect API and, in words, the place where it was found.
 
     ``url`` may hold a password; ``shown`` and the repr do not.
