@@ -1,5 +1,6 @@
 """Inputs on workers of Dask and of Ray: those that a run starts, and those of a running cluster."""
 
+import http.client
 import json
 import logging
 import os
@@ -7,9 +8,12 @@ import secrets
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -158,6 +162,116 @@ def test_every_input_has_its_own_result_and_is_loaded_once(on_prefect, name):
 
     assert (3, "", [None, None, "input.missing", None]) == done
     assert [("0", 1), ("1", 1), ("2", 1)] == read_contents()
+
+
+WAITING = """
+import time
+from pathlib import Path
+from pipeline_jobs import BaseJob
+from pipeline_orchestration import PipelineDefinition
+
+class Wait(BaseJob[str, str]):
+    def validate_input(self, value):
+        return value
+
+    def single_job(self, value):
+        Path("started").touch()
+        while not Path("go").exists():
+            time.sleep(0.1)
+
+pipeline = PipelineDefinition("waiting").add_job("wait", lambda run: Wait())
+"""
+RAY_COUNTS = {44217, 44227}  # ports with Ray's counts of what it does itself, which nothing takes away
+
+
+@contextmanager
+def waiting_run(folder, *words):
+    """Run two inputs that wait for the end of the block; yield the ports on which its processes listen."""
+    import psutil
+
+    (folder / "waiting.py").write_text(WAITING)
+    command = ["pipeline", "--log-level", "OFF", "--pipeline", "waiting.py:pipeline", "run-all", "a", "b"]
+    run = psutil.Popen([*command, *words])
+    try:
+        while run.poll() is None and not (folder / "started").exists():
+            time.sleep(0.1)
+        processes = [run, *run.children(recursive=True)]
+        ports = {
+            (each.laddr.ip, each.laddr.port)
+            for process in processes
+            for each in process.net_connections("tcp")
+            if each.status == psutil.CONN_LISTEN
+        }
+        yield ports
+    finally:
+        (folder / "go").touch()
+        assert 0 == run.wait()
+
+
+def ask_for_page(host, port, context=None):
+    """Ask a port for a page, over TLS if there is a context; return the status, or None if it gives none."""
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    scheme = "https" if context else "http"
+    try:
+        with urllib.request.urlopen(f"{scheme}://{address}/", timeout=10, context=context) as page:
+            return page.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+@pytest.mark.parametrize("name", RUNNERS)
+def test_the_ports_of_a_run_serve_nobody_else(on_prefect, folder, name):
+    """No page, and no word of their protocols, to who has no certificate or token of the run."""
+    anyone = ssl._create_unverified_context()
+    with waiting_run(folder, "--task-runner", name, "--concurrency", "2") as ports:
+        statuses = {port: ask_for_page(host, port) for host, port in ports}
+        closed = [(host, port) for host, port in ports if statuses[port] is None]
+        over_tls = [ask_for_page(host, port, anyone) for host, port in closed]
+        joined = join(name, [port for _, port in closed])
+
+    assert len(closed) > 2, statuses
+    assert {200} >= {status for port, status in statuses.items() if port in RAY_COUNTS}
+    assert {None, 401, 404} >= {status for port, status in statuses.items() if port not in RAY_COUNTS}
+    assert {None} == set(over_tls)
+    assert {"refused"} == set(joined)
+
+
+def join(name, ports):
+    """Try to use each port of a cluster without its credentials; return how that ended."""
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled"}
+    tries = [
+        subprocess.Popen(
+            [sys.executable, "-c", JOINING[name], str(port)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for port in ports
+    ]
+    return [each.communicate()[0].strip() for each in tries]
+
+
+JOINING = {
+    "dask": """
+import sys
+from distributed import Client
+try:
+    with Client(f"tcp://127.0.0.1:{sys.argv[1]}", timeout=2):
+        print("joined")
+except OSError:
+    print("refused")
+""",
+    "ray": """
+import sys
+from ray._raylet import GcsClient
+try:
+    print(GcsClient(address=f"127.0.0.1:{sys.argv[1]}").internal_kv_keys(b"", None))
+except Exception:
+    print("refused")
+""",
+}
 
 
 @skip_unless("prefect_dask")

@@ -13,7 +13,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
 # Distributions of modules that only an extra brings, and that need not be installed for this test.
-OPTIONAL = {"distributed": "prefect-dask", "prefect_dask": "prefect-dask", "prefect_ray": "prefect-ray"}
+OPTIONAL = {
+    "dask": "prefect-dask",
+    "distributed": "prefect-dask",
+    "prefect_dask": "prefect-dask",
+    "prefect_ray": "prefect-ray",
+}
 # Each release of Pydantic asks for one release of its core.
 PARTS = {"pydantic_core": "pydantic"}
 # Pytest imports these modules, and whoever uses them has it.

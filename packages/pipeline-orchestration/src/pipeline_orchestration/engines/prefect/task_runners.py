@@ -1,13 +1,16 @@
 """Prefect's task runners, made from the settings."""
 
 import logging
+import os
+import secrets
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
+from functools import cache
 from importlib.util import find_spec
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
@@ -15,6 +18,9 @@ from pipeline_jobs.escaping import escape
 from pipeline_orchestration.engines.processes.worker import block_terminal_signals
 from pipeline_orchestration.exceptions import OrchestrationError
 from pipeline_orchestration.settings.config import PipelineConfig, TaskRunnerName
+
+if TYPE_CHECKING:  # an extra
+    from distributed import LocalCluster
 
 _ASSUMED_WORKERS = 16  # of a cluster that does not say how many it has, or has none yet
 _CONNECT_SECONDS = 20.0
@@ -82,6 +88,8 @@ def start_task_runner(name: TaskRunnerName, config: PipelineConfig) -> Iterator[
     """
     is_local_ray = name is TaskRunnerName.RAY and not config.ray_address
     with ExitStack() as stack:
+        if is_local_ray:
+            stack.enter_context(_protect_ray())
         for left in reversed(range(_RAY_ATTEMPTS if is_local_ray else 1)):
             try:
                 with block_terminal_signals(), warnings.catch_warnings():
@@ -100,6 +108,37 @@ def start_task_runner(name: TaskRunnerName, config: PipelineConfig) -> Iterator[
         yield runner
         if is_local_ray:
             time.sleep(_RAY_PRINT_SECONDS)
+
+
+@contextmanager
+def _protect_ray() -> Iterator[None]:
+    """Let Ray on this machine ask for a token, for as long as the block lasts.
+
+    Several of its ports are open to other users, and some to other machines. The token is in the environment
+    of its processes, which other users cannot read, and not in Ray's file, which they can.
+    """
+    variables = {
+        "RAY_AUTH_MODE": "token",
+        # Ray keeps the first token of a process.
+        "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN") or _make_token(),
+        # Its pages ask for no token. Two others stay, with counts of what Ray itself does.
+        "RAY_enable_metrics_collection": "false",
+    }
+    before = {name: os.environ.pop(name, None) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@cache
+def _make_token() -> str:
+    return secrets.token_hex(32)
 
 
 def _describe_failure(error: Exception) -> str:
@@ -142,15 +181,28 @@ def _dask(config: PipelineConfig) -> TaskRunner[Any]:
         runner = DaskTaskRunner(address=config.dask_address)
     else:
         # A worker runs one group at a time.
-        local = {
-            "n_workers": config.concurrency,
-            "threads_per_worker": 1,
-            "dashboard_address": None,
-            # Its HTTP server runs even so; on its usual port, a second cluster of this machine warns.
-            "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"},
-        }
-        runner = DaskTaskRunner(cluster_kwargs=local)
+        local = {"n_workers": config.concurrency, "threads_per_worker": 1}
+        runner = DaskTaskRunner(cluster_class=_start_dask_cluster, cluster_kwargs=local)
     return runner
+
+
+def _start_dask_cluster(**options: object) -> "LocalCluster":
+    """Start a Dask cluster on this machine that other users of it cannot use.
+
+    Its ports ask for a certificate, which only this process and its workers have. Each of its processes has a
+    port for pages too, which no option takes away: there are no pages on it.
+    """
+    import dask  # noqa: PLC0415  # an extra
+    from distributed import LocalCluster  # noqa: PLC0415  # an extra
+
+    with dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}):
+        return LocalCluster(
+            **options,
+            security=True,
+            dashboard_address=None,
+            # On the usual port of the pages, a second cluster of this machine warns.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+        )
 
 
 def _ray(config: PipelineConfig) -> TaskRunner[Any]:
