@@ -13,7 +13,7 @@ from random import Random
 
 from sweep import Point
 
-from pipeline_jobs.storage import decompression
+from pipeline_jobs.storage.decompression import ZSTD
 
 from .bounded import run_bounded
 
@@ -39,9 +39,9 @@ def _make_zst_bomb(byte: bytes, size: int) -> bytes:
     return b"\x28\xb5\x2f\xfd\x00\x58" + block * (size // _RLE_BLOCK) + b"\x01\0\0"
 
 
-def _make_bomb(compress: Callable[[bytes], bytes], byte: bytes, members: int) -> bytes:
-    """Make a file whose members each unpack to 16 MiB."""
-    return compress(byte * (16 << 20)) * members
+def _make_bomb(compress: Callable[[bytes], bytes], members: int) -> bytes:
+    """Make a file whose members each unpack to 16 MiB of equal lines."""
+    return compress((255 * b"x" + b"\n") * (16 << 12)) * members
 
 
 def _draw_files(chance: Random) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
@@ -50,18 +50,14 @@ def _draw_files(chance: Random) -> Iterator[tuple[str, str, Callable[[], bytes]]
         yield ".xz", f"a dictionary of code {code}", partial(_make_xz, code)
     for log in (28, 30, 31, chance.randrange(32, 42)):
         yield ".zst", f"a window of 2^{log} bytes", partial(_make_zst_window, log)
-    byte = chance.choice([b"\n", b"a", b" "])
     gigabytes = chance.randrange(2, 9)
-    yield ".zst", f"{gigabytes} GiB of {byte!r}", partial(_make_zst_bomb, byte, gigabytes << 30)
+    for byte in (b"\n", b" "):
+        yield ".zst", f"{gigabytes} GiB of {byte!r}", partial(_make_zst_bomb, byte, gigabytes << 30)
     codecs = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
-    codecs[".zst"] = import_module(decompression._ZSTD).compress
+    codecs[".zst"] = import_module(ZSTD).compress
     for ending, compress in codecs.items():
         members = chance.randrange(17, 100)
-        yield (
-            ending,
-            f"{members} members of 16 MiB of {byte!r}",
-            partial(_make_bomb, compress, byte, members),
-        )
+        yield ending, f"{members} members of 16 MiB of equal lines", partial(_make_bomb, compress, members)
         count = chance.randrange(50_000, 100_000)
         yield ending, f"{count} empty members", partial(lambda one, count: one * count, compress(b""), count)
     size = chance.randrange(5_000_000, 50_000_000)

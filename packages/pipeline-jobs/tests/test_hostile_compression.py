@@ -15,7 +15,7 @@ from pipeline_jobs import InputError, JobA, open_binary, open_text
 from pipeline_jobs.documents.size_limits import DEFAULT_MAX_UNPACKED_RATIO
 from pipeline_jobs.storage import decompression
 
-zstd = import_module(decompression._ZSTD)
+zstd = import_module(decompression.ZSTD)
 CODECS = {".bz2": bz2, ".gz": gzip, ".xz": lzma, ".zst": zstd}
 
 MEGABYTES = 250

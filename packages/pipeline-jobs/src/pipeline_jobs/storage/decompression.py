@@ -22,7 +22,8 @@ MAX_WINDOW_BYTES = 128 << 20
 _ZEROS = re.compile(rb"\0*")
 _FIRST_PIECE = 1 << 12
 """Bytes that the decompressor of a member gets first: what is behind a small member is copied."""
-_ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+"""The module for .zst files: that of Python 3.14, or the same for those before."""
 
 
 class _Decompressor(Protocol):
@@ -106,11 +107,11 @@ def _import_decoder(file: "Input") -> tuple[_Decoder, tuple[type[Exception], ...
                 new = partial(lzma.LZMADecompressor, memlimit=MAX_WINDOW_BYTES + (1 << 20))
                 return partial(_decode_members, new), (EOFError, lzma.LZMAError)
             case _:
-                zstd = import_module(_ZSTD)
+                zstd = import_module(ZSTD)
                 return partial(_decode_members, zstd.ZstdDecompressor), (EOFError, zstd.ZstdError)
     except ImportError as error:
         is_extra = str(error.name).startswith("backports")
-        hint = f"pip install {_ZSTD}" if is_extra else "use a Python that has it"
+        hint = f"pip install {ZSTD}" if is_extra else "use a Python that has it"
         text = f"{file.where}: {ending} files need the module {error.name}, which is not installed; {hint}"
         raise InputError("input.codec", text) from error
 
