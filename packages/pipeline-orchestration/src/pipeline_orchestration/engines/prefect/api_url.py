@@ -20,6 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline_orchestration.settings.sources import MAX_FILE_BYTES, read_toml
+
 type _Table = Mapping[str, object]
 
 # Prefect only asks whether one of these is empty: "0" turns on its test mode, too.
@@ -177,6 +179,8 @@ def _read_dotenv(file: Path) -> Mapping[str, str | None]:
     from dotenv import dotenv_values  # noqa: PLC0415  # takes 30 ms
 
     try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise ValueError(f"{file}: it has more than {MAX_FILE_BYTES} bytes")
         return dotenv_values(file)
     except UnicodeDecodeError as error:
         raise ValueError(f"{file}: {error}") from error
@@ -184,17 +188,13 @@ def _read_dotenv(file: Path) -> Mapping[str, str | None]:
 
 def _read_toml(file: Path) -> _Table:
     """Read a TOML file; a missing one is empty."""
+    if not os.path.lexists(file):
+        return {}
     try:
-        text = file.read_text(encoding="utf-8")
+        return read_toml(file)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file}: {error}") from error
-    import tomllib  # noqa: PLC0415  # 3 ms to import, and most folders hold no such file
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
 
 
