@@ -53,7 +53,11 @@ def _draw_files(chance: Random) -> Iterator[tuple[str, str, Callable[[], bytes]]
     gigabytes = chance.randrange(2, 9)
     for byte in (b"\n", b" "):
         yield ".zst", f"{gigabytes} GiB of {byte!r}", partial(_make_zst_bomb, byte, gigabytes << 30)
-    codecs = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+    codecs: dict[str, Callable[[bytes], bytes]] = {
+        ".gz": gzip.compress,
+        ".bz2": bz2.compress,
+        ".xz": lzma.compress,
+    }
     codecs[".zst"] = import_module(ZSTD).compress
     for ending, compress in codecs.items():
         members = chance.randrange(17, 100)

@@ -1,7 +1,7 @@
 """Reading of files in a remote store: opened by their URL, and checked at the end to be the same."""
 
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -82,20 +82,19 @@ class RemoteInput:
         # A web server that cannot answer with a part of a file: the whole file is downloaded, once.
         size = self._first_stat.get("size")
         most = _MAX_DOWNLOAD if size is None else min(size, _MAX_DOWNLOAD)
-        with translate_temporary_file_errors():
-            download = tempfile.TemporaryFile()  # noqa: SIM115  # closed by __exit__
-        with stream:
+        with stream, ExitStack() as stack:
+            with translate_temporary_file_errors():
+                download = stack.enter_context(tempfile.TemporaryFile())
             for block in iter(partial(stream.read, _REQUEST_BYTES), b""):
                 with translate_temporary_file_errors():
                     download.write(block)
                 if download.tell() > most:
-                    download.close()
                     raise self._make_length_error(most)
-        self._first_stat["size"] = download.tell()
-        if size not in (None, download.tell()):
-            download.close()
-            raise make_changed_error(self.where)
-        download.seek(0)
+            if size not in (None, download.tell()):
+                raise make_changed_error(self.where)
+            self._first_stat["size"] = download.tell()
+            download.seek(0)
+            stack.pop_all()
         return download
 
     def _make_length_error(self, most: int) -> InputError:
