@@ -22,8 +22,10 @@ _RUNS_PER_SECOND = {
     "header": 17_000,
     "identifier": 20_000,
     "settings": 1900,
+    "settings_file": 500,
     "splitter": 4000,
     "terminal": 2700,
+    "web": 150,
 }
 _PARTS = 2  # points of each target, each with its own seed
 _LIMITS = ["-timeout=10", "-rss_limit_mb=1024"]  # seconds for one input, megabytes for the process

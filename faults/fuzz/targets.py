@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import resource
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -10,7 +12,7 @@ from unittest.mock import patch
 
 from sweep import require
 
-from pipeline_jobs import InputError, parse_batch_id
+from pipeline_jobs import InputError, JobA, parse_batch_id
 from pipeline_jobs.documents import handwritten, reader, strict_json
 from pipeline_jobs.documents.header import parse_header
 from pipeline_jobs.documents.splitter import LineSplitter
@@ -18,8 +20,10 @@ from pipeline_jobs.documents.writer import parse_head
 from pipeline_jobs.escaping import escape
 from pipeline_jobs.storage.input import LocalInput
 from pipeline_orchestration import PipelineConfig, UsageError
+from pipeline_orchestration.engines.prefect.api_url import find_api_url
 from pipeline_orchestration.inputs import MEMORY, RunInput, from_text, to_text
 
+from .hostile_server import serve_answers
 from .reference import NumberedRecord, RefusedError, decode_text, parse_document, parse_json, split_lines
 
 type Target = Callable[[bytes], None]
@@ -40,6 +44,7 @@ _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[nrt])")
 _SETTINGS = [
     *("OUTPUT_DIR", "DB_PATH", "LOG_LEVEL", "ENGINE", "PIPELINE", "ON_DUPLICATE", "ENCODING", "BUSY_TIMEOUT"),
 ]
+_SETTINGS_KILOBYTES = 500_000
 _folder: list[Path] = []
 
 
@@ -150,6 +155,58 @@ def fuzz_settings(data: bytes) -> None:
         os.environ.update(environment)
 
 
+def fuzz_settings_file(data: bytes) -> None:
+    """Load a settings file that somebody else put there: it takes no time, and little memory.
+
+    The parts of the data, between bytes that are no UTF-8, are the start of the file, what is repeated in it,
+    and its end.
+    """
+    kind, times = (data[0] if data else 0), 1 << (data[1] % 18 if data[1:] else 0)
+    start, repeated, end = [*data[2:].split(b"\xff", 2), b"", b"", b""][:3]
+    here = Path.cwd()
+    path = _get_work_folder() / ("pipeline.toml", "pyproject.toml", "prefect.toml")[kind % 3]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    match kind // 3 % 8:
+        case 0:
+            os.mkfifo(path)
+        case 1:
+            path.symlink_to("/dev/zero")
+        case 2:
+            path.symlink_to(path)
+        case _:
+            path.write_bytes(start + repeated * min(times, (2 << 20) // (len(repeated) or 1)) + end)
+    os.chdir(path.parent)
+    try:
+        PipelineConfig.load()
+        find_api_url({"PREFECT_PROFILES_PATH": "none"})
+    except (UsageError, ValueError) as error:
+        require(str(error), "no words")
+    finally:
+        path.unlink()
+        os.chdir(here)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    require(grown < _SETTINGS_KILOBYTES, f"{grown} kB")
+
+
+def fuzz_web(data: bytes) -> None:
+    """Read a file from a web server that answers with any bytes: a document, or a refusal in words.
+
+    The answers to the requests, one after another, stand between bytes 0xFF.
+    """
+    folder = _get_work_folder() / "out"
+    with serve_answers(data.split(b"\xff")) as url:
+        result = JobA(folder).execute(f"{url}/x.txt")
+    require(result.success or str(result.code).startswith("input."), result.code, result.error)
+    require(str(result.error).isprintable(), result.error)
+    if result.success:
+        with LocalInput(Path(str(result.unwrap()))) as file:
+            chunks = list(reader.read_file(file).chunks)
+            require(sum(map(len, chunks)) == result.counts["records"])
+    else:
+        require(not folder.exists() or not list(folder.iterdir()), "something is left")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def fuzz_terminal(data: bytes) -> None:
     """Escape text: the result is printable, escaping it again changes nothing, and nothing is lost."""
     for text in (data.decode("utf-8", "surrogateescape"), data.decode("utf-32", "replace")):
@@ -214,7 +271,9 @@ TARGETS: Mapping[str, Target] = {
     "header": fuzz_header,
     "identifier": fuzz_identifier,
     "settings": fuzz_settings,
+    "settings_file": fuzz_settings_file,
     "splitter": fuzz_splitter,
     "terminal": fuzz_terminal,
+    "web": fuzz_web,
 }
 """The targets, by the name of their corpus folder."""

@@ -26,6 +26,10 @@ SETTINGS = """\
   --encoding NAME                 Encoding of the input files.
   --max-record-bytes N            Refuse inputs with a record larger than
                                   this.
+  --max-unpacked-bytes N          Refuse compressed inputs that unpack to more
+                                  than this.
+  --max-unpacked-ratio N          Refuse compressed inputs that unpack to more
+                                  than this many times their size.
   --busy-timeout S                Seconds to wait for a database that is in
                                   use.
 """

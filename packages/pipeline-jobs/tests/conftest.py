@@ -11,7 +11,7 @@ from pipeline_jobs import InputError, Record, Source
 from pipeline_jobs.documents import handwritten, reader, strict_json
 from pipeline_jobs.documents.records import Chunk, Document
 from pipeline_jobs.documents.writer import DocumentWriter
-from pipeline_jobs.storage import content
+from pipeline_jobs.storage import content, decompression
 from pipeline_jobs.storage.input import LocalInput
 
 # No deadline: a slow machine is not a bug.
@@ -30,7 +30,7 @@ def set_block_size() -> Callable[..., AbstractContextManager[None]]:
     @contextmanager
     def set_size(block: int, chunk: int = handwritten.CHUNK) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            for module in (content, reader, strict_json):
+            for module in (content, decompression, reader, strict_json):
                 patch.setattr(module, "BLOCK", block)
             patch.setattr(handwritten, "CHUNK", chunk)
             yield

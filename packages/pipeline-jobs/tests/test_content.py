@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_jobs import InputError, JobA
-from pipeline_jobs.storage import content
+from pipeline_jobs.storage import decompression
 from pipeline_jobs.storage.content import get_content_stem, read_content
 from pipeline_jobs.storage.input import LocalInput
 
-zstd = import_module(content._ZSTD)
+zstd = import_module(decompression.ZSTD)
 
 CODECS = {".bz2": bz2, ".gz": gzip, ".xz": lzma, ".zst": zstd}
 TEXT = "".join(f"{n}: größe {'x' * (n % 50)}\n" for n in range(2_000)).encode()
@@ -109,7 +109,7 @@ def test_trailing_zeros_are_ignored(tmp_path, ending):
 @pytest.mark.parametrize(
     ("ending", "module", "hint"),
     [
-        (".zst", content._ZSTD, f"pip install {content._ZSTD}"),
+        (".zst", decompression.ZSTD, f"pip install {decompression.ZSTD}"),
         (".xz", "lzma", "use a Python that has it"),
     ],
 )

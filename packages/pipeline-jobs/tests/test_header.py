@@ -5,7 +5,8 @@ import json
 import pytest
 
 from pipeline_jobs import InputError, Source
-from pipeline_jobs.documents.header import parse_header
+from pipeline_jobs.documents import handwritten
+from pipeline_jobs.documents.header import Header, parse_header
 
 PATTERN = "string should match pattern"
 KEYS = ["format", "version", "source", "record_count", "records_sha256"]
@@ -85,3 +86,8 @@ def test_unprintable_or_long_key_is_refused_and_escaped(key):
     assert "input.shape" == caught.value.code
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 200
+
+
+def test_keys_of_the_header_are_known_without_its_model():
+    """Importing the model takes half a second, and most documents need none."""
+    assert set(Header.model_fields) == handwritten._HEADER_KEYS

@@ -187,6 +187,33 @@ def test_url_is_the_one_prefect_uses(name: str, tmp_path: Path, prefect: dict[st
     assert FOUND[name].expected == prefect[name] == (found.url if found else "none")
 
 
+HOSTILE = {
+    "dotenv that doubles a value": Case(
+        "{folder}/.env: its values have more than 1048576 characters",
+        {".env": "A=xxxxxxxx\n" + 40 * "A=${A}${A}\n"},
+    ),
+    "dotenv that doubles values": Case(
+        "{folder}/.env: its values have more than 1048576 characters",
+        {".env": "A0=xxxxxxxx\n" + "".join(f"A{n + 1}=${{A{n}}}${{A{n}:-}}\n" for n in range(40))},
+    ),
+    "dotenv too large": Case("{folder}/.env: it has more than 1048576 bytes", {".env": "A=1\n" * 300_000}),
+    "key too long": Case(
+        "{folder}/prefect.toml: a key has more than 20 parts", {"prefect.toml": 40_000 * "a." + "a = 1"}
+    ),
+    "nested too deep": Case("{folder}/prefect.toml: nested too deep", {"prefect.toml": "a = " + 5000 * "["}),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_file_that_would_exhaust_memory_is_refused(name: str, tmp_path: Path) -> None:
+    """Prefect is not asked about these."""
+    folder, environ = _lay_out(HOSTILE[name], tmp_path)
+    message = HOSTILE[name].expected.format(folder=folder)
+
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        find_api_url(environ, folder)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_settings_that_prefect_refuses_are_refused(
     name: str, tmp_path: Path, prefect: dict[str, str]

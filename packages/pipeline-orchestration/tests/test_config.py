@@ -12,7 +12,8 @@ from pipeline_orchestration import EngineName, LogLevel, PipelineConfig, TaskRun
 
 DASK = "tcp://host:port, tls://host:port, ucx://host:port, ws://host:port or wss://host:port"
 ALL = "log_level, output_dir, db_path, db_url, engine, pipeline, concurrency, task_runner, dask_address"
-ALL += ", ray_address, on_duplicate, encoding, max_record_bytes, busy_timeout"
+ALL += ", ray_address, on_duplicate, encoding, max_record_bytes, max_unpacked_bytes"
+ALL += ", max_unpacked_ratio, busy_timeout"
 
 
 def test_defaults(folder):
@@ -27,6 +28,8 @@ def test_defaults(folder):
         "encoding": "utf-8",
         "busy_timeout": 30.0,
         "max_record_bytes": 16 * 1024 * 1024,
+        "max_unpacked_bytes": 1024**4,
+        "max_unpacked_ratio": 2000,
         "concurrency": 1,
         "task_runner": None,
         "dask_address": None,
@@ -87,6 +90,12 @@ def test_paths_become_absolute(folder, tmp_path, monkeypatch, given, expected):
         ("busy_timeout", "-1", "expected a number of seconds from 0 to 86400, got '-1'"),
         ("busy_timeout", "86401", "expected a number of seconds from 0 to 86400, got '86401'"),
         ("busy_timeout", "nan", "expected a number of seconds from 0 to 86400, got 'nan'"),
+        (
+            "max_unpacked_bytes",
+            "0",
+            "expected a number of bytes from 1 to 1125899906842624, got '0'",
+        ),
+        ("max_unpacked_ratio", "0.5", "expected a whole number from 1 to 1125899906842624, got '0.5'"),
         ("max_record_bytes", "16M", "expected a number of bytes from 1 to 1073741824, got '16M'"),
         ("max_record_bytes", "1.5", "expected a number of bytes from 1 to 1073741824, got '1.5'"),
         ("max_record_bytes", "0", "expected a number of bytes from 1 to 1073741824, got '0'"),

@@ -52,6 +52,8 @@ def test_all_settings_are_parameters_with_absolute_paths(folder, sample):
         "encoding": "utf-8",
         "busy_timeout": 30.0,
         "max_record_bytes": 1 << 24,
+        "max_unpacked_bytes": 1 << 40,
+        "max_unpacked_ratio": 2000,
         "log_level": "INFO",
         "concurrency": 1,
     } == parameters.make_parameters()

@@ -187,6 +187,8 @@ def test_parameters_hold_inputs_and_settings_but_no_data(runner, folder, find_ru
         "encoding": "utf-8",
         "busy_timeout": 2.0,
         "max_record_bytes": 1 << 24,
+        "max_unpacked_bytes": 1 << 40,
+        "max_unpacked_ratio": 2000,
         "log_level": "OFF",
         "concurrency": 1,
         "task_runner": None,

@@ -99,3 +99,46 @@ def test_a_folder_without_files_is_kept_and_refused_by_the_job(config, folder):
 
     assert ["input.not_a_file", "input.missing"] == [result.code for result in results]
     assert f"{folder}/none*.txt: no such file" == results[1].error
+
+
+@pytest.mark.parametrize(
+    "start", ["file://", "file://localhost", "FILE://", "File://localhost", "local://", "LOCAL://"]
+)
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("/a.txt", None), ("/in", ["in/7", "in/c.txt"]), ("/in/*.txt", ["in/c.txt"]), ("/none", None)],
+)
+def test_every_url_of_a_file_here_is_a_path(config, folder, start, name, expected):
+    url = f"{start}{folder}{name}"
+
+    found = expand_inputs([url, f"{folder}{name}"], config)  # each file is listed once
+
+    kept = [url, f"{folder}{name}"] if name == "/none" else [url]
+    assert (kept if expected is None else [folder / each for each in expected]) == found
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file://host/x.txt",
+        "FILE://host/x.txt",
+        "local://host/x",
+        "file://localhost",
+        "file:///a%00b",
+        "file://",
+    ],
+)
+def test_other_inputs_go_on_beside_a_wrong_url_of_a_file(config, url):
+    inputs = expand_inputs([url, "a.txt"], config)
+    wrong, right = PipelineRunner(engine="local", output_dir="out", db_path="p.db").run_many(inputs)
+
+    assert wrong.code in {"input.url", "input.path", "input.missing"}
+    assert right.success
+
+
+@pytest.mark.parametrize("start", ["file://localhost", "FILE://", "local://"])
+def test_a_file_by_its_url_is_the_source_that_its_path_is(config, folder, start):
+    runner = PipelineRunner(engine="local", output_dir="out", db_path="p.db")
+    first, second = runner.run_many([folder / "a.txt", f"{start}{folder}/a.txt"])
+
+    assert (first.batch_id, True) == (second.batch_id, second.success)

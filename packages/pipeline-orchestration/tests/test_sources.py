@@ -1,5 +1,8 @@
 """Sources of settings, and their precedence."""
 
+import os
+import socket
+
 import pytest
 
 from pipeline_orchestration import UsageError, resolve_pipeline_address
@@ -67,6 +70,13 @@ def test_tables_of_other_programs_are_ignored(folder, text):
             "cannot be read: 'utf-8' codec can't decode byte 0xff in position 10: invalid start byte",
         ),
         (None, "cannot be read: [Errno 21] Is a directory: 'pipeline.toml'"),
+        (b"x = 1\n" * 200_000, "cannot be read: it has more than 1048576 bytes"),
+        (20 * b"a." + b"a = 1", "cannot be read: a key has more than 20 parts"),
+        (20 * b"a . " + b"a = 1", "cannot be read: a key has more than 20 parts"),
+        (20 * b"'a.b'." + b"a = 1", "cannot be read: a key has more than 20 parts"),
+        (b'[x]\n[a."b.c"' + 20 * b".a" + b"]", "cannot be read: a key has more than 20 parts"),
+        (b'x = {y = """b"""", ' + 20 * b"k." + b'k = 1, z = "c"}', "cannot be read: a key has more than 20"),
+        (b"x = 1 # it's\n" + 20_000 * b"a." + b"a = 1 # it's", "cannot be read: a key has more than 20"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(folder, content, message):
@@ -76,7 +86,44 @@ def test_a_file_that_cannot_be_read_is_refused(folder, content, message):
     with pytest.raises(UsageError) as caught:
         gather_settings(["engine"], {})
 
-    assert ("usage.setting", f"{path}: {message}") == (caught.value.code, str(caught.value))
+    assert "usage.setting" == caught.value.code
+    assert str(caught.value).startswith(f"{path}: {message}")
+
+
+@pytest.mark.parametrize("name", ["pipeline.toml", "pyproject.toml"])
+@pytest.mark.parametrize("kind", ["FIFO", "/dev/zero", "/dev/tty", "socket"])
+def test_a_file_that_never_ends_is_refused_at_once(folder, name, kind):
+    """Somebody else may have put it into the current folder."""
+    if kind == "FIFO":
+        os.mkfifo(folder / name)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(name)
+    else:
+        (folder / name).symlink_to(kind)
+
+    with pytest.raises(UsageError, match="cannot be read: ") as caught:
+        gather_settings(["engine"], {})
+
+    assert "usage.setting" == caught.value.code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"x = '{20 * 'a.'}a'",
+        f'x = """\n{20 * "a."}a\n""" # {20 * "a."}',
+        f"x = [{', '.join(100 * ['1.5'])}]",
+        f'x = "\\"{20 * "a."}"',
+        f"x = '''{20 * 'a.'}'''",
+        f"{19 * 'a.'}a = 1",
+        "x = 1\r\ny = 2\r",
+    ],
+)
+def test_ordinary_files_are_read(folder, text):
+    (folder / "pipeline.toml").write_bytes(text.encode())
+
+    assert gather_settings(["engine"], {})
 
 
 def test_the_address_of_the_pipeline_has_the_same_sources(folder, monkeypatch):

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
+from .documents.size_limits import DEFAULT_MAX_UNPACKED_BYTES, DEFAULT_MAX_UNPACKED_RATIO
 from .documents.splitter import make_undecodable_error, parse_encoding
 from .escaping import escape
 from .exceptions import InputError, OutputError
@@ -55,10 +56,13 @@ class BinaryInput(_OpenedFile, io.BufferedReader):
 class TextInput(_OpenedFile, io.TextIOWrapper):
     """A file opened by `open_text`: a text stream that cannot seek."""
 
-    def __init__(self, content: Content, encoding: str, newline: str | None) -> None:
+    def __init__(
+        self, content: Content, encoding: str, newline: str | None, limits: tuple[int, int] | None = None
+    ) -> None:
         codec = "utf-8-sig" if encoding == "utf-8" else encoding  # drops a byte order mark
         self.content = content
         self._encoding = encoding
+        self._limits = limits
         self._bytes = io.BufferedReader(content, BLOCK)
         super().__init__(self._bytes, codec, newline=newline)
 
@@ -91,7 +95,7 @@ class TextInput(_OpenedFile, io.TextIOWrapper):
         head, line = b"", 1
         with suppress(InputError), open_input(self.content.file.path) as file:
             left = offset
-            for block in Content(file).blocks:
+            for block in Content(file, self._limits).blocks:
                 head = head or block
                 line += block.count(b"\n", 0, left)
                 left -= len(block)
@@ -104,7 +108,12 @@ class TextInput(_OpenedFile, io.TextIOWrapper):
 
 @contextmanager
 def open_text(
-    location: str | os.PathLike[str] | Url, encoding: str = "utf-8", newline: str | None = None
+    location: str | os.PathLike[str] | Url,
+    encoding: str = "utf-8",
+    newline: str | None = None,
+    *,
+    max_unpacked_bytes: int = DEFAULT_MAX_UNPACKED_BYTES,
+    max_unpacked_ratio: int = DEFAULT_MAX_UNPACKED_RATIO,
 ) -> Iterator[TextInput]:
     """Open a file for reading as text, in a stream.
 
@@ -115,26 +124,39 @@ def open_text(
         location: a path, or a URL in a remote store.
         encoding: decoded strictly; a byte order mark is dropped.
         newline: as for ``open``; ``csv`` wants ``""``.
+        max_unpacked_bytes: limit on the size of the content of a compressed file.
+        max_unpacked_ratio: limit on that size as a multiple of the file's own; it counts above 256 MiB.
 
     Yields:
         A text stream with `source`, and `position` and `size` in bytes for the progress.
 
     Raises:
         InputError: ``input.missing``, ``input.unreadable``, ``input.undecodable``, ``input.compressed``,
-            ``input.changed`` and others of ERRORS.md.
+            ``input.unpacked_size``, ``input.changed`` and others of ERRORS.md.
 
     Example:
         >>> with open_text("orders.csv.gz", newline="") as text:  # doctest: +SKIP
         ...     rows = list(csv.DictReader(text))
     """
     codec = parse_encoding(encoding)
-    with _open_content(location) as content, TextInput(content, codec, newline) as stream:
+    limits = max_unpacked_bytes, max_unpacked_ratio
+    with _open_content(location, limits) as content, TextInput(content, codec, newline, limits) as stream:
         yield stream
 
 
 @contextmanager
-def open_binary(location: str | os.PathLike[str] | Url) -> Iterator[BinaryInput]:
+def open_binary(
+    location: str | os.PathLike[str] | Url,
+    *,
+    max_unpacked_bytes: int = DEFAULT_MAX_UNPACKED_BYTES,
+    max_unpacked_ratio: int = DEFAULT_MAX_UNPACKED_RATIO,
+) -> Iterator[BinaryInput]:
     """Open a file for reading as bytes, in a stream: `open_text` without decoding.
+
+    Args:
+        location: a path, or a URL in a remote store.
+        max_unpacked_bytes: as for `open_text`.
+        max_unpacked_ratio: as for `open_text`.
 
     Yields:
         A binary stream with `source`, and `position` and `size` in bytes for the progress.
@@ -142,14 +164,15 @@ def open_binary(location: str | os.PathLike[str] | Url) -> Iterator[BinaryInput]
     Raises:
         InputError: as `open_text`.
     """
-    with _open_content(location) as content, BinaryInput(content) as stream:
+    limits = max_unpacked_bytes, max_unpacked_ratio
+    with _open_content(location, limits) as content, BinaryInput(content) as stream:
         yield stream
 
 
 @contextmanager
-def _open_content(location: str | os.PathLike[str] | Url) -> Iterator[Content]:
+def _open_content(location: str | os.PathLike[str] | Url, limits: tuple[int, int]) -> Iterator[Content]:
     with open_input(parse_file_location(location)) as file:
-        yield Content(file)
+        yield Content(file, limits)
         file.check_unchanged()
 
 

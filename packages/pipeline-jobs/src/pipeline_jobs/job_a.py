@@ -5,7 +5,11 @@ import os
 from .base import BaseJob
 from .concurrency.prefetch import prefetch
 from .document_files import write_chunks
-from .documents.size_limits import DEFAULT_MAX_RECORD_BYTES
+from .documents.size_limits import (
+    DEFAULT_MAX_RECORD_BYTES,
+    DEFAULT_MAX_UNPACKED_BYTES,
+    DEFAULT_MAX_UNPACKED_RATIO,
+)
 from .documents.splitter import LineSplitter, parse_encoding
 from .storage.content import Content
 from .storage.input import open_input
@@ -26,6 +30,9 @@ class JobA(BaseJob[Location, Location]):
         encoding: of the file, decoded strictly.
         max_record_bytes: limit on a record's content in UTF-8; a larger record is refused, and never held as
             a whole.
+        max_unpacked_bytes: limit on the size of the content of a compressed file.
+        max_unpacked_ratio: limit on that size as a multiple of the file's own; it counts above 256 MiB. Small
+            files that unpack to very much are made to exhaust a machine.
 
     Counts ``lines``, ``records`` and ``blank``.
     """
@@ -37,9 +44,12 @@ class JobA(BaseJob[Location, Location]):
         output_dir: str | os.PathLike[str] | Url,
         encoding: str = "utf-8",
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+        max_unpacked_bytes: int = DEFAULT_MAX_UNPACKED_BYTES,
+        max_unpacked_ratio: int = DEFAULT_MAX_UNPACKED_RATIO,
     ) -> None:
         self.output_dir = parse_location(output_dir)
         self.max_record_bytes = max_record_bytes
+        self.unpack_limits = max_unpacked_bytes, max_unpacked_ratio
         self.encoding = parse_encoding(encoding)
 
     def validate_input(self, value: object) -> Location:
@@ -49,7 +59,7 @@ class JobA(BaseJob[Location, Location]):
     def single_job(self, value: Location) -> Location:
         """Write the document and return where it is."""
         with open_input(value) as file:
-            content = Content(file)
+            content = Content(file, self.unpack_limits)
             is_stdin = content.source.uri == STDIN.uri
             splitter = LineSplitter(file.where, self.encoding, self.max_record_bytes, is_stdin=is_stdin)
             with prefetch(splitter.split(content.blocks)) as chunks:

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from pipeline_jobs import InputError, PipelineError, Source, Url, parse_location
 from pipeline_jobs.escaping import escape
-from pipeline_jobs.storage.location import is_url, make_source, redact_url
+from pipeline_jobs.storage.location import is_remote_url, is_url, make_source, redact_url
 
 from .settings.config import PipelineConfig
 
@@ -233,7 +233,7 @@ class _OwnFiles:
 
     def identify(self, value: object) -> str | None:
         """Return a text that is the same for the same file; None for a value that is no existing file."""
-        if isinstance(value, str) and _is_remote(value):
+        if isinstance(value, str) and is_remote_url(value):
             return value
         if isinstance(value, Stream):
             return str(value.path or STDIN_WORD)
@@ -255,7 +255,7 @@ class _OwnFiles:
 
 
 def _expand(value: object, own_files: _OwnFiles) -> Iterator[object]:
-    if isinstance(value, str) and _is_remote(value):
+    if isinstance(value, str) and is_remote_url(value):
         yield from _expand_remote(value)
         return
     path = _get_path(value)
@@ -291,14 +291,14 @@ def _list_folder(folder: str) -> list[str]:
         return []
 
 
-def _is_remote(text: str) -> bool:
-    return is_url(text) and not text.startswith(_FILE_URI)
-
-
 def _get_path(value: object) -> str | None:
     """Return the path that a value may name; None for an id, a URL and anything else."""
-    if isinstance(value, str) and value.startswith(_FILE_URI):
-        value = from_text(value)
+    if isinstance(value, str) and is_url(value):
+        try:
+            location = parse_location(value)
+        except InputError:  # the job reports it
+            return None
+        value = None if isinstance(location, Url) else str(location)
     if isinstance(value, os.PathLike):
         try:
             value = os.fsdecode(value)

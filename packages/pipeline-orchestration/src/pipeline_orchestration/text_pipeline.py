@@ -9,7 +9,13 @@ pipeline = (
     PipelineDefinition("text")
     .add_job(
         "A",
-        lambda run: pipeline_jobs.JobA(run.output_dir, run.encoding, run.max_record_bytes),
+        lambda run: pipeline_jobs.JobA(
+            run.output_dir,
+            run.encoding,
+            run.max_record_bytes,
+            run.config.max_unpacked_bytes,
+            run.config.max_unpacked_ratio,
+        ),
         retries=3,
         retry_on=(),
     )

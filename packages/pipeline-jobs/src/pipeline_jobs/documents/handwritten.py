@@ -1,10 +1,9 @@
 """Strict reading of documents that a person or another program wrote: checked as a whole before any use."""
 
 import re
-from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import batched, count, pairwise
+from itertools import batched, count
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +12,7 @@ from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import InputError
 from pipeline_jobs.storage.input import make_changed_error
 
+from .line_numbers import LineNumbers
 from .records import MAX_INTEGER, Chunk, Document, Record, RecordsDigest, compare_digest, verify_records
 from .size_limits import DEFAULT_MAX_RECORD_BYTES, check_sizes
 from .strict_json import JsonStream
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 CHUNK = 10_000
 """Records in a chunk."""
+
+_MAX_QUOTED = 40  # characters of a key that an error repeats
+_HEADER_KEYS = frozenset({"format", "version", "source", "record_count", "records_sha256"})
+"""Those of the model in `header`, which takes half a second to import."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -92,7 +96,10 @@ def _read_batches(file: "Input", beside: dict[str, object], max_record_bytes: in
 
 
 def _read_elements(text: JsonStream, where: str, beside: dict[str, object]) -> Iterator[object]:
-    """Yield the elements of the records, and put the values beside them into `beside`."""
+    """Yield the elements of the records, and put the values beside them into `beside`.
+
+    Of unknown keys, which refuse the document in the end, only the first one is kept, without its value.
+    """
     match text.peek():
         case "[":
             yield from text.iterate_items()
@@ -102,8 +109,12 @@ def _read_elements(text: JsonStream, where: str, beside: dict[str, object]) -> I
                 if key == "records" and text.peek() == "[":
                     found = True
                     yield from text.iterate_items()
-                else:
-                    beside[key] = text.read_value()
+                    continue
+                value = text.read_value()
+                if key in _HEADER_KEYS:
+                    beside[key] = value
+                elif beside.keys() <= _HEADER_KEYS:
+                    beside[key] = None
             if not found:
                 raise InputError("input.shape", f"{where}: {_hint_at_json_lines(text) or NO_RECORDS}")
         case "":
@@ -139,8 +150,18 @@ def parse_records(
     Raises:
         InputError: ``input.shape``, ``input.nul``, ``input.surrogate``, ``input.record_size`` or
             ``input.repeated_line``.
+        OutputError: the folder for temporary files is full: very many line numbers that do not ascend by one
+            are checked there.
     """
-    numbers = _LineNumbers()
+    with LineNumbers() as numbers:
+        yield from _parse_records(batches, where, max_record_bytes, numbers)
+        if (repeated := numbers.find_repeated()) is not None:
+            raise InputError("input.repeated_line", f"{where}: line number {repeated} is given twice")
+
+
+def _parse_records(
+    batches: Iterable[Sequence[object]], where: str, max_record_bytes: int, numbers: LineNumbers
+) -> Iterator[Chunk]:
     before = 0
     for batch in batches:
         records = _parse_plain(batch, before) or [
@@ -156,8 +177,6 @@ def parse_records(
         check_sizes(chunk, before, where, max_record_bytes)
         before += len(records)
         yield chunk
-    if (repeated := numbers.find_repeated()) is not None:
-        raise InputError("input.repeated_line", f"{where}: line number {repeated} is given twice")
 
 
 def split_document(data: object, where: str) -> tuple[Mapping[str, object], Sequence[object]]:
@@ -206,7 +225,7 @@ def _parse_element(element: object, position: int, where: str) -> Record:
         case {"content": str(content), **rest}:
             number = rest.pop("line_number", position)
             if rest:
-                raise InputError("input.shape", f"{where}: unknown key {escape(repr(next(iter(rest))))[:40]}")
+                raise InputError("input.shape", f"{where}: unknown key {_quote_key(next(iter(rest)))}")
         case dict():
             got = _describe(element.get("content"))
             raise InputError("input.shape", f'{where}: expected a string as "content", got {got}')
@@ -221,36 +240,9 @@ def _parse_element(element: object, position: int, where: str) -> Record:
     return Record(int(number), str.__str__(content))
 
 
-class _LineNumbers:
-    """The line numbers so far, kept as ranges of successive ones: 16 bytes for each gap, not each record."""
-
-    def __init__(self) -> None:
-        self._firsts = array("q")
-        self._lasts = array("q")
-        self._ascending = True
-
-    def add(self, numbers: list[int]) -> None:
-        first = numbers[0]
-        if numbers == list(range(first, first + len(numbers))):
-            self._add_range(first, numbers[-1])
-        else:
-            for number in numbers:
-                self._add_range(number, number)
-
-    def _add_range(self, first: int, last: int) -> None:
-        if self._lasts and first == self._lasts[-1] + 1:
-            self._lasts[-1] = last
-            return
-        self._ascending = self._ascending and (not self._lasts or first > self._lasts[-1])
-        self._firsts.append(first)
-        self._lasts.append(last)
-
-    def find_repeated(self) -> int | None:
-        """Return a number that was added twice, if there is one."""
-        if self._ascending:
-            return None
-        ranges = sorted(zip(self._firsts, self._lasts, strict=True))
-        return next((after[0] for before, after in pairwise(ranges) if after[0] <= before[1]), None)
+def _quote_key(key: object) -> str:
+    # Cut first: a key may have as many characters as a record.
+    return escape(repr(key[:_MAX_QUOTED] if isinstance(key, str) else key))[:_MAX_QUOTED]
 
 
 def _describe(value: object) -> str:

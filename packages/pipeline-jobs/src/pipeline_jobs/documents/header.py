@@ -5,7 +5,7 @@ the models takes twice as long as importing everything else that a job needs (0.
 machine).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -58,11 +58,24 @@ def parse_header(values: Mapping[str, object], where: str) -> Header:
         InputError: ``input.shape``, naming the key.
     """
     try:
-        return Header.model_validate(dict(values))
+        return Header.model_validate(_drop_unknown(values))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         raise InputError("input.shape", f"{where}: {key[:40]!r}: {_explain(first)}") from error
+
+
+def _drop_unknown(values: Mapping[str, object]) -> dict[str, object]:
+    """Keep one of the unknown keys, as each would become an error, which takes a kilobyte."""
+    found = _keep_one_unknown(values, Header.model_fields)
+    if isinstance(source := found.get("source"), dict):
+        found["source"] = _keep_one_unknown(source, _SourceFields.model_fields)
+    return found
+
+
+def _keep_one_unknown(values: Mapping[str, object], known: Collection[str]) -> dict[str, object]:
+    unknown = [key for key in values if key not in known][:1]
+    return {key: value for key, value in values.items() if key in known or key in unknown}
 
 
 def _explain(error: ErrorDetails) -> str:

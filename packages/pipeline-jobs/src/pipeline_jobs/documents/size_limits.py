@@ -1,4 +1,4 @@
-"""Limits on the size of a record, and the error for a larger one."""
+"""Limits on the size of a record, with the error for a larger one, and on what a compressed file holds."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -12,6 +12,17 @@ DEFAULT_MAX_RECORD_BYTES = 16 << 20
 """The default limit on a record's content, in bytes of UTF-8."""
 LARGEST_MAX_RECORD_BYTES = 1 << 30
 """The largest limit that can be set: the code holds a few copies of a record."""
+
+DEFAULT_MAX_UNPACKED_BYTES = 1 << 40
+"""The default limit on what a compressed file unpacks to: few machines have room for the document of more."""
+DEFAULT_MAX_UNPACKED_RATIO = 2000
+"""The default limit on that size as a multiple of the file's own.
+
+It refuses no honest file: lines that differ in no more than a number compress 200:1 by the strongest program,
+and gzip cannot reach more than 1032:1. Only equal lines compress better: 7,000:1 by xz, 11,000:1 by zstd.
+"""
+LARGEST_MAX_UNPACKED = 1 << 50
+"""The largest limit of either kind that can be set."""
 
 _JSON_PER_BYTE = 6  # characters of JSON for one byte of text at most, as in \u0041
 _JSON_OVERHEAD = 1 << 20  # for everything that a JSON value holds besides the text of a record

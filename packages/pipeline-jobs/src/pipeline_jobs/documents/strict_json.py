@@ -10,6 +10,7 @@ import codecs
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Never
 
@@ -28,6 +29,14 @@ _MAX_DIGITS = 40
 _NUMBER_PARTS = frozenset({"", ".", "e", "E", "e+", "e-", "E+", "E-"})
 # How far the decoder looks ahead at most: over -Infinity, or over an escape to the character after it.
 _LOOK_AHEAD = 16
+_UNCHECKED = 2 << 20
+"""Characters that are decoded without a look at their structure: empty lists take 30 times as much."""
+_MAX_PARTS = 1000
+"""Strings, brackets and commas of a larger value: a record has two strings, and a header a few."""
+_PART = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{\]},]', re.DOTALL)
+_MAX_KEYS = 1000
+_MAX_KEY_CHARACTERS = 1000
+_ESCAPED = 6  # characters of an escape, as in \u0041, which stands for at least one byte
 
 
 class _RefusedError(ValueError):
@@ -41,8 +50,8 @@ class _RefusedError(ValueError):
 def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
+        names = Counter(name for name, _ in pairs)
+        repeated = next(name for name, times in names.items() if times > 1)
         raise _RefusedError("input.repeated_key", f"the key {repeated[:40]!r} is given twice")
     return found
 
@@ -88,7 +97,8 @@ class JsonStream:
         blocks: how often the file was read from.
 
     Every method raises ``InputError``: ``input.json`` for bad syntax, ``input.undecodable``,
-    ``input.repeated_key``, ``input.number``, ``input.nesting`` or ``input.record_size``.
+    ``input.repeated_key``, ``input.number``, ``input.nesting``, ``input.record_size``, or ``input.shape`` for
+    a large value that has more parts than a document's can have.
     """
 
     def __init__(self, file: "Input", max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -> None:
@@ -129,6 +139,8 @@ class JsonStream:
         """Take one whole value."""
         self.peek()
         while True:
+            if len(self._text) - self._at > _UNCHECKED:
+                self._check_parts()
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
@@ -164,7 +176,7 @@ class JsonStream:
             self.expect(",")
 
     def iterate_keys(self) -> Iterator[str]:
-        """Take an object, yielding each key; the caller takes the value after it."""
+        """Take an object of a thousand keys at most, yielding each; the caller takes the value after it."""
         self.expect("{")
         seen: set[str] = set()
         closed = self.peek() == "}"
@@ -174,6 +186,10 @@ class JsonStream:
             key = str(self.read_value())
             if key in seen:
                 raise self._make_error("input.repeated_key", f"the key {key[:40]!r} is given twice")
+            if len(seen) == _MAX_KEYS:
+                raise self._make_error("input.shape", f"an object of more than {_MAX_KEYS} keys")
+            if len(key) > _MAX_KEY_CHARACTERS:
+                raise self._make_error("input.shape", f"a key of more than {_MAX_KEY_CHARACTERS} characters")
             seen.add(key)
             self.expect(":")
             yield key
@@ -212,6 +228,26 @@ class JsonStream:
         )
         self._text = self._text[self._at :] + text
         self._at = 0
+
+    def _check_parts(self) -> None:
+        """Refuse a large value that no document has, before it is decoded and takes many times its size."""
+        depth = 0
+        for number, part in enumerate(_PART.finditer(self._text, self._at), 1):
+            start, end = part.span()
+            match self._text[start]:
+                case "[" | "{":
+                    depth += 1
+                case "]" | "}":
+                    depth -= 1
+                case '"':
+                    escapes = self._text.count("\\", start, end)
+                    if end - start - 2 - (_ESCAPED - 1) * escapes > self._max_record_bytes:
+                        raise make_size_error(self._describe_place(self._at), self._max_record_bytes)
+            if depth <= 0:
+                return
+            if number == _MAX_PARTS:
+                text = f"a value of more than {_MAX_PARTS} parts, which is no record"
+                raise self._make_error("input.shape", text)
 
     def _is_final(self, error: json.JSONDecodeError) -> bool:
         """Return whether the error stays, whatever follows; only an open string may continue for long."""

@@ -75,6 +75,16 @@ def translate_os_errors(path: Path) -> Iterator[None]:
         raise make_write_error(path, error) from error
 
 
+@contextmanager
+def translate_temporary_file_errors() -> Iterator[None]:
+    """Raise an ``OSError`` of the block as an ``OutputError`` that names the folder for temporary files."""
+    import tempfile  # noqa: PLC0415  # 5 ms to import; whoever makes such a file has imported it
+
+    # The outer one names the variable, if there is no folder that can be written.
+    with translate_os_errors(Path("TMPDIR")), translate_os_errors(Path(tempfile.gettempdir())):
+        yield
+
+
 def make_write_error(path: Path, error: OSError) -> OutputError:
     """Make the error for a file that cannot be written."""
     code = _CODES.get(error.errno or 0, "output.failed")

@@ -29,6 +29,7 @@ class _Failure(Enum):
 
     MISSING = auto()
     CHANGED = auto()
+    ANSWER = auto()
     LIBRARY = auto()
     DENIED = auto()
     UNREACHABLE = auto()
@@ -48,6 +49,7 @@ _NETWORK_ERRORS = (
 _BY_CLASS = {
     "FileNotFoundError": _Failure.MISSING,
     "FileExpired": _Failure.CHANGED,  # s3fs: the object is no longer the one that was opened
+    "AnswerError": _Failure.ANSWER,  # of our own client for the web
     "ImportError": _Failure.LIBRARY,
     "PermissionError": _Failure.DENIED,
     **dict.fromkeys(_CREDENTIAL_ERRORS, _Failure.DENIED),
@@ -89,7 +91,12 @@ def open_filesystem(url: Url) -> tuple[Any, str]:
     """
     from fsspec import url_to_fs  # noqa: PLC0415  # an extra: its absence is one more error to translate
 
-    return url_to_fs(str(url))  # type: ignore[no-any-return]  # it has no types
+    options: dict[str, object] = {}
+    if url.scheme in WEB:
+        from .web_client import make_session  # noqa: PLC0415  # imports aiohttp, which is an extra
+
+        options["get_client"] = make_session
+    return url_to_fs(str(url), **options)  # type: ignore[no-any-return]  # it has no types
 
 
 def stat_file(system: Any, path: str) -> Mapping[str, Any]:  # noqa: ANN401  # fsspec has no types

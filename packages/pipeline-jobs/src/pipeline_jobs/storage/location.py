@@ -12,6 +12,7 @@ from pipeline_jobs.exceptions import InputError
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _MAX_CHARACTERS = 4096  # as of a path; the head of a document has room for three times as many
+_LOCAL = ("file", "local")
 _SCHEME_ALIASES = {"gcs": "gs", "s3a": "s3"}  # two names of one store would make two sources of one file
 WEB = ("http", "https")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -119,6 +120,12 @@ def is_url(text: str) -> bool:
     return _URL.match(text) is not None
 
 
+def is_remote_url(text: str) -> bool:
+    """Return whether a text is a URL, and not one of a file on this machine, such as ``file://localhost/x``."""
+    match = _URL.match(text)
+    return match is not None and match[1].lower() not in _LOCAL
+
+
 def parse_location(value: str | os.PathLike[str] | Url) -> Location:
     """Parse a path or URL into an absolute path, also for a URL of ``file://``, or into a ``Url``.
 
@@ -132,7 +139,7 @@ def parse_location(value: str | os.PathLike[str] | Url) -> Location:
         return Path(value).absolute()
     scheme, rest = match[1].lower(), match[2]
     scheme = _SCHEME_ALIASES.get(scheme, scheme)
-    if scheme in ("file", "local"):
+    if scheme in _LOCAL:
         return _parse_file_url(scheme, rest)
     if reason := _find_refusal(rest, on_the_web=scheme in WEB):
         # The URL is not repeated: it is not certain where a password in it ends.

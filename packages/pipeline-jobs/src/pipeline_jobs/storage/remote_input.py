@@ -1,19 +1,21 @@
 """Reading of files in a remote store: opened by their URL, and checked at the end to be the same."""
 
-import shutil
 import tempfile
-from contextlib import suppress
-from functools import cached_property
+from contextlib import ExitStack, suppress
+from functools import cached_property, partial
 from typing import Any, Self
 
 from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import InputError
 
+from .atomic_writer import translate_temporary_file_errors
 from .fsspec_client import open_filesystem, stat_file, translate_read_errors
 from .input import make_changed_error, read_fully
 from .location import Source, Url, make_source
 
 _REQUEST_BYTES = 8 << 20  # in one request: a store takes tens of milliseconds to begin an answer
+_MAX_DOWNLOAD = 16 << 30
+"""Bytes of a file that is downloaded as a whole, into the folder for temporary files."""
 # Keys under which stores give the version of a file. Without any of them, its time and size are compared.
 _VERSION_KEYS = frozenset(
     ["ETag", "etag", "VersionId", "generation", "md5Hash", "crc32c", "content_md5", "Content-MD5", "Digest"]
@@ -78,12 +80,30 @@ class RemoteInput:
         if self._first_stat.get("size") is not None and self._first_stat.get("partial", True):
             return stream
         # A web server that cannot answer with a part of a file: the whole file is downloaded, once.
-        with stream:
-            download = tempfile.TemporaryFile()  # noqa: SIM115  # closed by __exit__
-            shutil.copyfileobj(stream, download, _REQUEST_BYTES)
-        self._first_stat["size"] = download.tell()
-        download.seek(0)
+        size = self._first_stat.get("size")
+        most = _MAX_DOWNLOAD if size is None else min(size, _MAX_DOWNLOAD)
+        with stream, ExitStack() as stack:
+            with translate_temporary_file_errors():
+                download = stack.enter_context(tempfile.TemporaryFile())
+            for block in iter(partial(stream.read, _REQUEST_BYTES), b""):
+                with translate_temporary_file_errors():
+                    download.write(block)
+                if download.tell() > most:
+                    raise self._make_length_error(most)
+            if size not in (None, download.tell()):
+                raise make_changed_error(self.where)
+            self._first_stat["size"] = download.tell()
+            download.seek(0)
+            stack.pop_all()
         return download
+
+    def _make_length_error(self, most: int) -> InputError:
+        if most != _MAX_DOWNLOAD:
+            return make_changed_error(self.where)
+        text = (
+            f"{self.where}: cannot be read: the server gives no parts of files, and this one has more than "
+        )
+        return InputError("input.unreadable", f"{text}{most >> 30} GiB; download it, and name the file")
 
     def read(self, size: int) -> bytes:
         """Read up to `size` bytes; fewer only at the end.
@@ -94,6 +114,8 @@ class RemoteInput:
         with translate_read_errors(self.path):
             block = read_fully(self._stream.read, size)
         self.position += len(block)
+        if self.position > self.size or (len(block) < size and self.position < self.size):
+            raise make_changed_error(self.where)  # or the store does not say the truth
         return block
 
     def seek(self, offset: int) -> None:

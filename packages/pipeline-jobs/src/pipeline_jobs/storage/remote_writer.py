@@ -5,14 +5,13 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import OutputError
 
-from .atomic_writer import translate_os_errors
+from .atomic_writer import translate_temporary_file_errors
 from .fsspec_client import open_filesystem, stat_file, translate_write_errors
 from .location import Url
 
@@ -49,7 +48,7 @@ class RemoteDraft:
         self.url = url
         with translate_write_errors(url):
             self._system, _ = open_filesystem(url)
-        with _translate_local_errors():
+        with translate_temporary_file_errors():
             self.stream = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  # closed by `open_remote_draft`
 
     def write(self, data: "Buffer", /) -> int:
@@ -58,7 +57,7 @@ class RemoteDraft:
         Raises:
             OutputError: the temporary file cannot be written.
         """
-        with _translate_local_errors():
+        with translate_temporary_file_errors():
             return self.stream.write(data)
 
     def seek(self, offset: int, /) -> int:
@@ -67,7 +66,7 @@ class RemoteDraft:
         Raises:
             OutputError: the temporary file cannot be written.
         """
-        with _translate_local_errors():
+        with translate_temporary_file_errors():
             return self.stream.seek(offset)
 
     def publish(self, names: Iterable[Url], is_ours: Callable[[Url], bool]) -> Url:
@@ -76,7 +75,7 @@ class RemoteDraft:
         Raises:
             OutputError: ``output.taken``: every name belongs to another source; or it cannot be written.
         """
-        with _translate_local_errors():
+        with translate_temporary_file_errors():
             self.stream.flush()
         for url in names:
             with translate_write_errors(url):
@@ -161,9 +160,3 @@ def open_remote_draft(url: Url) -> Iterator[RemoteDraft]:
     finally:
         with suppress(OSError):  # what is not written yet is discarded with the rest
             draft.stream.close()
-
-
-def _translate_local_errors() -> AbstractContextManager[None]:
-    """Name the local folder for temporary files (`TMPDIR`): the draft grows there, and may fill it."""
-    with translate_os_errors(Path("TMPDIR")):  # if there is none that can be written
-        return translate_os_errors(Path(tempfile.gettempdir()))

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline_jobs.batch_store import OnDuplicate
-from pipeline_jobs.documents.size_limits import DEFAULT_MAX_RECORD_BYTES, LARGEST_MAX_RECORD_BYTES
+from pipeline_jobs.documents.size_limits import (
+    DEFAULT_MAX_RECORD_BYTES,
+    DEFAULT_MAX_UNPACKED_BYTES,
+    DEFAULT_MAX_UNPACKED_RATIO,
+    LARGEST_MAX_RECORD_BYTES,
+    LARGEST_MAX_UNPACKED,
+)
 from pipeline_jobs.escaping import escape
 from pipeline_orchestration.exceptions import UsageError
 
@@ -247,6 +253,25 @@ class PipelineConfig:
             "help": "Refuse inputs with a record larger than this.",
             "parse": make_number_parser(int, 1, LARGEST_MAX_RECORD_BYTES, "bytes"),
             "details": "The size is that of its content in UTF-8.",
+            "kind": int,
+            "metavar": "N",
+        },
+    )
+    max_unpacked_bytes: int = field(
+        default=DEFAULT_MAX_UNPACKED_BYTES,
+        metadata={
+            "help": "Refuse compressed inputs that unpack to more than this.",
+            "parse": make_number_parser(int, 1, LARGEST_MAX_UNPACKED, "bytes"),
+            "kind": int,
+            "metavar": "N",
+        },
+    )
+    max_unpacked_ratio: int = field(
+        default=DEFAULT_MAX_UNPACKED_RATIO,
+        metadata={
+            "help": "Refuse compressed inputs that unpack to more than this many times their size.",
+            "parse": make_number_parser(int, 1, LARGEST_MAX_UNPACKED),
+            "details": "It counts above 256 MiB.",
             "kind": int,
             "metavar": "N",
         },

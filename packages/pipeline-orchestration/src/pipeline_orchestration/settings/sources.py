@@ -1,9 +1,11 @@
 """Places that settings come from: an argument wins over the environment, and that over a settings file."""
 
 import os
+import re
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline_jobs.escaping import escape
 from pipeline_orchestration.exceptions import UsageError
@@ -17,6 +19,20 @@ _ALTERNATIVES = frozenset({"db_path", "db_url"})
 _FILES = ((Path("pyproject.toml"), ("tool", "pipeline")), (Path("pipeline.toml"), ()))
 """Settings files, the lowest rank first, each with the keys of the table that holds the settings."""
 
+MAX_FILE_BYTES = 1 << 20
+"""Bytes of a settings file at most."""
+_MAX_KEY_PARTS = 20
+"""Parts of a dotted key: the standard library takes memory with the square of their number."""
+# Strings and comments. One without an end goes on to the end, so that it is looked at once.
+_STRING = re.compile(
+    r'"""(?:[^\\]|\\.)*?(?:"{3,5}|\Z)'
+    r"|'''.*?(?:'{3,5}|\Z)"
+    r'|"(?:[^"\\\n]++|\\[^\n])*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*+",
+    re.DOTALL,
+)
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_MAX_KEY_PARTS}}}")
 
 VARIABLE_PREFIX = "PIPELINE_"
 """Begins the name of every environment variable; the setting's name in capitals follows."""
@@ -102,16 +118,46 @@ def _override(found: dict[str, FoundValue], values: Mapping[str, FoundValue]) ->
 
 def _read_table(path: Path, keys: tuple[str, ...]) -> Mapping[str, object]:
     """Read a table of a TOML file; a missing file or table is empty."""
+    if not os.path.lexists(path):
+        return {}
     try:
-        text = path.read_text(encoding="utf-8")
-        import tomllib  # noqa: PLC0415  # 3 ms to import, and most folders have neither file
-
-        table: object = tomllib.loads(text)
+        table: object = read_toml(path)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else error
-        raise UsageError("usage.setting", f"{escape(path.absolute())}: cannot be read: {reason}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError("usage.setting", f"{escape(path.absolute())}: cannot be read: {error}") from error
     for key in keys:
         table = table.get(key, {}) if isinstance(table, dict) else {}
     return table if isinstance(table, dict) else {}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file, which somebody else may have put there: it takes no time and little memory.
+
+    Raises:
+        OSError: it is missing, or cannot be read.
+        ValueError: it is no regular file, no TOML in UTF-8, has more than a mebibyte, or is nested too deep.
+    """
+    with open(path, "rb", opener=_open_at_once) as file:  # Path.open has no opener
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is no regular file")
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise ValueError(f"it has more than {MAX_FILE_BYTES} bytes")
+    text = data.decode().replace("\r\n", "\n").replace("\r", "\n")
+    has_dots = any(line.count(".") >= _MAX_KEY_PARTS for line in text.split("\n"))
+    if has_dots and _LONG_KEY.search(
+        _STRING.sub("_", text)
+    ):  # a quoted part, or another string, is one letter
+        raise ValueError(f"a key has more than {_MAX_KEY_PARTS} parts")
+    import tomllib  # noqa: PLC0415  # 3 ms to import, and most folders have no such file
+
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for the writer of a FIFO, and without taking a terminal."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)

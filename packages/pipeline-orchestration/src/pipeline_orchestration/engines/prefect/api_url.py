@@ -13,11 +13,13 @@ surprises included; the tests compare it with Prefect, case by case. The first s
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
+
+from pipeline_orchestration.settings.sources import MAX_FILE_BYTES, read_toml
 
 type _Table = Mapping[str, object]
 
@@ -28,6 +30,9 @@ _TEST_MODE = (
     "PREFECT_TESTING_TEST_MODE",
     "PREFECT_TESTING_UNIT_TEST_MODE",
 )
+
+
+_REFERENCE = re.compile(r"\$\{([^}]*)\}")  # with a default, as in ${HOST:-localhost}
 
 
 class ApiUrl(NamedTuple):
@@ -172,27 +177,43 @@ def _read_dotenv(file: Path) -> Mapping[str, str | None]:
     """Read a ``.env`` file; a missing one is empty."""
     if not file.is_file():
         return {}
-    from dotenv import dotenv_values  # noqa: PLC0415  # takes 30 ms
+    from dotenv.main import DotEnv, dotenv_values  # noqa: PLC0415  # takes 30 ms
 
     try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise ValueError(f"{file}: it has more than {MAX_FILE_BYTES} bytes")
+        _check_references(file, DotEnv(file, interpolate=False).parse())
         return dotenv_values(file)
     except UnicodeDecodeError as error:
         raise ValueError(f"{file}: {error}") from error
 
 
+def _check_references(file: Path, lines: Iterable[tuple[str, str | None]]) -> None:
+    """Refuse references such as ``A=${A}${A}``, line by line: each doubles what the values take.
+
+    Raises:
+        ValueError: the values would have more characters than a file may have bytes.
+    """
+    sizes: dict[str, int] = {}
+    total = 0
+    for name, value in lines:
+        references = [match[1].partition(":-") for match in _REFERENCE.finditer(value or "")]
+        known = (sizes.get(each, len(os.environ.get(each, default))) for each, _, default in references)
+        sizes[name] = len(value or "") + sum(known)
+        total += sizes[name]
+        if total > MAX_FILE_BYTES:
+            raise ValueError(f"{file}: its values have more than {MAX_FILE_BYTES} characters")
+
+
 def _read_toml(file: Path) -> _Table:
     """Read a TOML file; a missing one is empty."""
+    if not os.path.lexists(file):
+        return {}
     try:
-        text = file.read_text(encoding="utf-8")
+        return read_toml(file)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file}: {error}") from error
-    import tomllib  # noqa: PLC0415  # 3 ms to import, and most folders hold no such file
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
 
 
