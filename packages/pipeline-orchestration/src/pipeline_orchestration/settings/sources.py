@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,10 +146,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"it has more than {MAX_FILE_BYTES} bytes")
     text = data.decode().replace("\r\n", "\n").replace("\r", "\n")
-    has_dots = any(line.count(".") >= _MAX_KEY_PARTS for line in text.split("\n"))
-    if has_dots and _LONG_KEY.search(
-        _STRING.sub("_", text)
-    ):  # a quoted part, or another string, is one letter
+    most_dots = max(map(methodcaller("count", "."), text.split("\n")))
+    # A quoted part, or another string, is one letter.
+    if most_dots >= _MAX_KEY_PARTS and _LONG_KEY.search(_STRING.sub("_", text)):
         raise ValueError(f"a key has more than {_MAX_KEY_PARTS} parts")
     import tomllib  # noqa: PLC0415  # 3 ms to import, and most folders have no such file
 

@@ -112,9 +112,10 @@ def _read_sources(environ: Mapping[str, str], folder: Path) -> list[_Source]:
     sources = [_Source(_upper_names(environ)), _Source(_upper_names(dotenv), str(folder / ".env"))]
     profile_paths: list[object] = [environ.get("PREFECT_PROFILES_PATH"), dotenv.get("PREFECT_PROFILES_PATH")]
     for file, keys in (folder / "prefect.toml", ()), (folder / "pyproject.toml", ("tool", "prefect")):
-        table = _get_table(_read_toml(file), file, *keys)
-        sources.append(_Source({"PREFECT_API_URL": _get_table(table, file, "api").get("url")}, str(file)))
-        profile_paths.append(table.get("profiles_path"))
+        if contents := _read_toml(file):
+            table = _get_table(contents, file, *keys)
+            sources.append(_Source({"PREFECT_API_URL": _get_table(table, file, "api").get("url")}, str(file)))
+            profile_paths.append(table.get("profiles_path"))
     if any(map(environ.get, _TEST_MODE)):
         return sources
     # A PREFECT_HOME in one of the files moves other things, but not the profiles.
