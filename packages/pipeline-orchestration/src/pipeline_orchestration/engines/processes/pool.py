@@ -9,10 +9,9 @@ import multiprocessing
 import os
 import re
 import signal
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from loky.backend import get_context
 from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from pipeline_orchestration.exceptions import OrchestrationError
-from pipeline_orchestration.execution.concurrency_limits import FileLimiter
+from pipeline_orchestration.execution.concurrency_limits import FileLimiter, open_run_folder
 from pipeline_orchestration.execution.failure_scope import make_missing_results
 from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.execution.scheduler import Scheduler, WorkerLostError, group_inputs
@@ -36,8 +35,6 @@ from .worker import LOG_SOCKET, block_terminal_signals, run_group, set_up_worker
 _GROUP_COUNT = 16
 _GROUP_BYTES = 4_000_000
 _SECONDS_TO_UNDO = 2.0  # for workers to roll back what they began; the command ends within five seconds
-# The path of a socket has at most 103 bytes (macOS; Linux has 107), and the names in the folder take thirty.
-_MAX_PLACE_BYTES = 70
 
 
 class _Worker:
@@ -147,7 +144,7 @@ def run_in_processes(
         on_result: called with each result as it is known, in any order.
     """
     results: dict[int, RunResult] = {}
-    with _open_run_folder() as folder, receive_logs(folder / LOG_SOCKET):
+    with open_run_folder() as folder, receive_logs(folder / LOG_SOCKET):
         spec = replace(spec, limiter=FileLimiter(folder), write_lock=folder / "write.lock")
         try:
             packed_spec = dump_spec(spec)
@@ -167,16 +164,6 @@ def run_in_processes(
         finally:
             pool.close()
     return [results[position] for position in range(len(inputs))]
-
-
-@contextmanager
-def _open_run_folder() -> Iterator[Path]:
-    """Lend a folder that only this user can read; its path is short, as those of sockets have to be."""
-    place = tempfile.gettempdir()
-    if len(os.fsencode(place)) > _MAX_PLACE_BYTES:
-        place = "/tmp"  # noqa: S108  # the folder in it is this user's alone
-    with tempfile.TemporaryDirectory(prefix="pipeline-", dir=place, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 def _explain(error: BrokenProcessPool) -> str:
