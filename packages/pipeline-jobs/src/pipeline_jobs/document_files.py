@@ -15,7 +15,7 @@ from .documents.size_limits import DEFAULT_MAX_RECORD_BYTES
 from .documents.writer import DocumentWriter, is_writable_source
 from .storage.atomic_writer import open_output
 from .storage.content import Content, get_content_stem
-from .storage.input import BLOCK, open_input
+from .storage.input import BLOCK, hand_on, open_input
 from .storage.location import STDIN, Location, Source, Url, parse_location
 from .validators import parse_file_location
 
@@ -201,10 +201,12 @@ def write_chunks(
             del chunk  # a chunk may be one long line: free it before the next one is read
         if isinstance(origin, Content):
             source = origin.measure()
-        document.finish(source.size, source.sha256)
+        written = document.finish(source.size, source.sha256)
         if source.uri == STDIN.uri:
             names = list_output_names(folder, stem, f"{source.uri}{source.sha256}", suffix)
-        return output.publish(names, lambda name: _has_source(name, source, max_record_bytes))
+        location = output.publish(names, lambda name: _has_source(name, source, max_record_bytes))
+        hand_on(location, written)
+        return location
 
 
 def _has_source(location: Location, source: Source, max_record_bytes: int) -> bool:
