@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -189,7 +189,8 @@ def write_chunks(
         source, stem = origin.source, get_content_stem(origin.file.path)
     else:
         source, stem = origin, get_content_stem(Path(re.sub(r"[/\0]", "_", origin.name)))
-    names = list_output_names(folder, stem, source.uri, suffix)
+    identity = source.uri
+    names = list_output_names(folder, stem, identity, suffix)
     # The first records are read before a folder is made: input refused at once leaves no trace.
     first = preload(iter(chunks), 1)
     with open_output(names[0]) as output:
@@ -203,8 +204,12 @@ def write_chunks(
             source = origin.measure()
         written = document.finish(source.size, source.sha256)
         if source.uri == STDIN.uri:
-            names = list_output_names(folder, stem, f"{source.uri}{source.sha256}", suffix)
-        location = output.publish(names, lambda name: _has_source(name, source, max_record_bytes))
+            identity = f"{source.uri}{source.sha256}"
+            names = list_output_names(folder, stem, identity, suffix)
+        more = _list_more_names(folder, stem, identity, suffix, max_record_bytes)
+        location = output.publish(
+            chain(names, more), lambda name: _has_source(name, source, max_record_bytes)
+        )
         hand_on(location, written)
         return location
 
@@ -234,3 +239,18 @@ def list_output_names(
             stem = stem[:-1]
         return folder / f"{stem}{marked}", folder / f"{stem}{marked}"
     return folder / f"{stem}{suffix}", folder / f"{stem}{marked}"
+
+
+def _list_more_names(
+    folder: Location, stem: str, uri: str, suffix: str, max_record_bytes: int
+) -> Iterator[Location]:
+    """Yield further names for a document, as long as the one before is that of another source's document.
+
+    Another input may be called like this one's name with the hash, by accident or on purpose.
+    """
+    _, taken = list_output_names(folder, stem, uri, suffix)
+    for number in count(1):
+        if read_source(taken, max_record_bytes) is None:
+            return
+        _, taken = list_output_names(folder, stem, f"{uri} {number}", suffix)
+        yield taken
