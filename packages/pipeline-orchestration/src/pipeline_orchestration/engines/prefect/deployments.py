@@ -22,6 +22,7 @@ from prefect.workers.process import ProcessWorker
 from pipeline_jobs.escaping import escape
 from pipeline_orchestration.definition import PipelineDefinition
 from pipeline_orchestration.exceptions import UsageError
+from pipeline_orchestration.execution.import_path import start_with_safe_path
 
 from .client_settings import configure_client
 from .deployment_spec import CreatedDeployment, DeploymentSpec
@@ -183,7 +184,8 @@ class _SignalAwareRunner(Runner):
         for number in handled:
             signal.signal(number, self.handle_sigterm)
         try:
-            asyncio.run(self.start())
+            with start_with_safe_path():
+                asyncio.run(self.start())
         finally:
             for number in handled:
                 signal.signal(number, self._handlers[number])

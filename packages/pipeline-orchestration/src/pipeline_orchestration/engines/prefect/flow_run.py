@@ -17,6 +17,7 @@ from pipeline_orchestration.definition import PipelineDefinition
 from pipeline_orchestration.exceptions import OrchestrationError
 from pipeline_orchestration.execution.concurrency_limits import Limiter
 from pipeline_orchestration.execution.first_job import FirstJob
+from pipeline_orchestration.execution.import_path import leave_safe_path
 from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.hooks import call_hooks
 from pipeline_orchestration.inputs import RunInput, from_text
@@ -124,6 +125,7 @@ def parse_parameters(
     Raises:
         UsageError: a parameter is invalid, or the pipeline cannot be imported.
     """
+    leave_safe_path()
     hide_tracebacks_of_run(flow_run_id)
     config = PipelineConfig.load(
         **{name: from_text(value) if name in _PLACES and value else value for name, value in settings.items()}

@@ -13,6 +13,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTa
 from pipeline_jobs.escaping import escape
 from pipeline_orchestration.engines.processes.worker import block_terminal_signals
 from pipeline_orchestration.exceptions import OrchestrationError
+from pipeline_orchestration.execution.import_path import start_with_safe_path
 from pipeline_orchestration.settings.config import PipelineConfig, TaskRunnerName
 
 _ASSUMED_WORKERS = 16  # of a cluster that does not say how many it has, or has none yet
@@ -74,6 +75,8 @@ def start_task_runner(name: TaskRunnerName, config: PipelineConfig) -> Iterator[
         OrchestrationError: ``orchestration.task_runner``: it does not start.
     """
     with ExitStack() as stack:
+        if name is not TaskRunnerName.THREADS:
+            stack.enter_context(start_with_safe_path())  # a lost worker is replaced at any time
         try:
             with block_terminal_signals(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Ray warns of the error that it then raises

@@ -6,6 +6,7 @@ and does not know which group was lost.
 
 import logging
 import multiprocessing
+import multiprocessing.resource_tracker
 import os
 import re
 import signal
@@ -15,12 +16,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import loky.backend.resource_tracker
 from loky.backend import get_context
 from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from pipeline_orchestration.exceptions import OrchestrationError
 from pipeline_orchestration.execution.concurrency_limits import FileLimiter, open_run_folder
 from pipeline_orchestration.execution.failure_scope import make_missing_results
+from pipeline_orchestration.execution.import_path import get_safe_path_variables, start_with_safe_path
 from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.execution.scheduler import Scheduler, WorkerLostError, group_inputs
 from pipeline_orchestration.inputs import RunInput
@@ -56,7 +59,7 @@ class _Worker:
                     logging.root.manager.disable,
                     spec.config.log_level,
                 ),
-                env=get_secret_variables(spec),
+                env=get_secret_variables(spec) | get_safe_path_variables(),
             )
 
     def submit(self, packed_spec: bytes, inputs: list[RunInput]) -> Future[bytes]:
@@ -155,6 +158,9 @@ def run_in_processes(
             return failed
         groups = list(group_inputs(inputs, _GROUP_COUNT, _GROUP_BYTES, spec.config.concurrency))
         size = min(spec.config.concurrency, len(groups))
+        with start_with_safe_path():  # the first worker would start them without it
+            multiprocessing.resource_tracker.ensure_running()
+            loky.backend.resource_tracker.ensure_running()
         pool = _WorkerPool(spec, packed_spec, inputs, folder, size)
         scheduler = Scheduler(inputs, groups, spec.engine, capacity=size)
         try:
