@@ -5,8 +5,10 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from contextlib import closing, contextmanager
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,53 @@ def test_a_served_run_has_the_results_of_the_command(server, folder):
     assert (130, True) == (code, paused)
     assert [(2, "finalized")] == [batch[1:3] for batch in read_database(folder / "data/pipeline.db")[0]]
     assert "Traceback" not in (folder / "serve.err").read_text(encoding="utf-8")
+
+
+SHADOW = """
+import sys
+with open("shadows", "a") as file:
+    file.write(f"{__name__} in {sys.orig_argv[1:4]} ")
+raise ImportError(f"a shadow of {__name__}")
+"""
+
+
+def test_a_served_run_imports_no_module_of_the_current_folder(server, folder):
+    """It may have come with the data, and have the name of any module that Python or a library imports."""
+    for name in sys.stdlib_module_names | packages_distributions().keys():
+        (folder / f"{name}.py").write_text(SHADOW, encoding="utf-8")
+
+    with serve("serve", "shadowed", "sample.txt", folder=folder):
+        state = wait_for_end(start_run("shadowed")).name
+
+    found = (folder / "shadows").read_text(encoding="utf-8") if (folder / "shadows").exists() else None
+    assert (None, "Completed") == (found, state)
+
+
+USUAL = """
+import subprocess, sys
+from pipeline_jobs import BaseJob
+from pipeline_orchestration import PipelineDefinition
+import neighbour
+
+class Usual(BaseJob[str, str]):
+    def validate_input(self, value):
+        return value
+
+    def single_job(self, value):
+        subprocess.run([sys.executable, "-m", "neighbour"], check=True)
+        return value
+
+pipeline = PipelineDefinition("usual").add_job("usual", lambda _: Usual())
+"""
+
+
+def test_a_job_of_a_served_run_starts_processes_with_the_usual_path(server, folder):
+    """A pipeline may import its neighbours, and so may the processes that its jobs start."""
+    (folder / "usual.py").write_text(USUAL, encoding="utf-8")
+    (folder / "neighbour.py").write_text("", encoding="utf-8")
+
+    with serve("--pipeline", "usual.py:pipeline", "serve", "usual", "x", folder=folder):
+        assert "Completed" == wait_for_end(start_run("usual")).name
 
 
 SLOW = """

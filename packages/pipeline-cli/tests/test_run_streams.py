@@ -144,14 +144,27 @@ class Show(BaseJob[object, str]):
     def single_job(self, value):
         return f"{value!r} {self.source}"
 
+class Mode(Load):
+    def single_job(self, value):
+        return [oct(path.stat().st_mode & 0o777) for path in (value, value.parent)]
+
 class Text(Show):
     takes = "text"
 
 load = PipelineDefinition("load").add_job("load", lambda run: Load())
 load.add_job("B", lambda run: JobB(run.store))
 text = PipelineDefinition("text").add_job("show", lambda run: Text())
+mode = PipelineDefinition("mode").add_job("mode", lambda run: Mode())
 undeclared = PipelineDefinition("undeclared").add_job("show", lambda run: Show())
 """
+
+
+def test_only_this_user_can_read_what_is_kept_of_standard_input(shell, folder):
+    (folder / "own.py").write_text(OWN)
+
+    done = shell(f"umask 0; echo one | {OFF} --pipeline own.py:mode run-all -")
+
+    assert (0, "-\n  mode                     #.### s  ['0o600', '0o700']\n") == (done.code, done.out)
 
 
 def test_a_job_that_takes_text_gets_the_dash(shell, folder):

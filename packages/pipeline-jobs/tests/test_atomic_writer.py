@@ -1,9 +1,12 @@
 """Atomic writing of local files: they appear whole or not at all, and drafts of killed runs are removed."""
 
 import errno
+import fcntl
 import os
 import resource
 import shutil
+import stat
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -310,3 +313,87 @@ def test_all_descriptors_are_closed(tmp_path):
         publish(tmp_path / (256 * "x"), bytes(1), ours=True)
 
     assert before == len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+def umask():
+    """A function that sets the umask until the end of the test."""
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
+
+
+def get_mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o002, 0o022, 0o027, 0o077])
+@pytest.mark.parametrize("told", [True, False])
+def test_only_the_owner_can_open_a_draft_and_the_file_has_the_mode_of_the_umask(
+    tmp_path, umask, monkeypatch, mask, told
+):
+    """Who can open a draft, can lock it. Where the umask is not told, a file is made to see its effect."""
+    if not told:
+        monkeypatch.setattr(atomic_writer, "_read_umask", lambda: None)
+    umask(mask)
+
+    with open_draft(tmp_path / "x.json") as draft:
+        before = get_mode(draft.temporary)
+        draft.publish([tmp_path / "x.json"], lambda _: False)
+
+    assert (0o600, 0o666 & ~mask) == (before, get_mode(tmp_path / "x.json"))
+    assert ["x.json"] == names(tmp_path)
+    assert mask == umask(mask)
+
+
+def test_the_file_has_the_permissions_that_its_folder_gives(tmp_path, umask):
+    """In a folder with a default ACL, the umask does not count."""
+    entry, nobody = struct.Struct("<HHI"), 0xFFFFFFFF
+    acl = [(0x01, 7, nobody), (0x04, 0, nobody), (0x08, 7, 12345), (0x10, 7, nobody), (0x20, 0, nobody)]
+    packed = struct.pack("<I", 2) + b"".join(entry.pack(*each) for each in acl)
+    try:
+        os.setxattr(tmp_path, "system.posix_acl_default", packed)
+    except OSError as error:
+        pytest.skip(f"no ACLs here: {error}")
+    umask(0o077)
+    (tmp_path / "usual").touch()
+
+    publish(tmp_path / "x.json")
+
+    usual = [os.getxattr(tmp_path / name, "system.posix_acl_access") for name in ("usual", "x.json")]
+    assert 0o660 == get_mode(tmp_path / "x.json")
+    assert usual[0] == usual[1]
+    assert ["usual", "x.json"] == names(tmp_path)
+
+
+def lock_before(monkeypatch, count):
+    """Let somebody else lock the first drafts, so many of them, before their writer does."""
+    held = []
+
+    def flock(stream, how, lock=fcntl.flock):
+        if len(held) < count:
+            held.append(os.open(f"/proc/self/fd/{stream.fileno()}", os.O_RDONLY))
+            lock(held[-1], fcntl.LOCK_EX)
+        lock(stream, how)
+
+    monkeypatch.setattr(atomic_writer.fcntl, "flock", flock)
+    return held
+
+
+def test_a_draft_that_another_program_locks_is_made_again(tmp_path, monkeypatch):
+    held = lock_before(monkeypatch, 3)
+
+    publish(tmp_path / "x.json")
+
+    assert 3 == len(held)
+    assert ["x.json"] == names(tmp_path)
+
+
+def test_a_program_that_locks_every_draft_is_an_error_and_nothing_waits(tmp_path, monkeypatch):
+    lock_before(monkeypatch, 1000)
+
+    with pytest.raises(OutputError, match="another program locks each temporary file") as caught:
+        publish(tmp_path / "x.json")
+
+    assert "output.failed" == caught.value.code
+    assert [] == names(tmp_path)

@@ -21,7 +21,7 @@ from pipeline_jobs import (
     open_text,
     write_document,
 )
-from pipeline_jobs.storage.input import use_stand_in
+from pipeline_jobs.storage.input import hand_on_documents, use_stand_in
 from pipeline_jobs.storage.location import STDIN
 from pipeline_jobs.testing import MemoryStore
 
@@ -283,3 +283,115 @@ def test_a_document_that_changes_meanwhile_makes_no_other(tmp_path, out):
 
     assert "input.changed" == caught.value.code
     assert [] == list(out.iterdir())
+
+
+def write_other(document, out, name="other", content="other"):
+    """Put a document of another source, or with other records, in the place of a document."""
+    source = API if name == "other" else Source(document["source"]["uri"], document["source"]["name"])
+    other = write_document(out / "beside", source, [content])
+    return other.read_bytes()
+
+
+def rewrite(change):
+    """Return what rewrites a document as JSON."""
+
+    def replace(document, _out):
+        changed = json.loads(json.dumps(document))
+        change(changed)
+        return json.dumps(changed).encode()
+
+    return replace
+
+
+def change_one_record(document, out):
+    """Replace a record by one of the same size, and leave count and hash as they are."""
+    return (out / "x_processed.json").read_bytes().replace(b'"one"', b'"eno"')
+
+
+REPLACEMENTS = {
+    "another source": write_other,
+    "other records": lambda document, out: write_other(document, out, name="same"),
+    "one record": change_one_record,
+    "by hand": lambda *_: b'["one", "two"]',
+    "another source, in another layout": rewrite(lambda each: each["source"].update(uri="https://other/")),
+    "another name, in another layout": rewrite(lambda each: each["source"].update(name="other")),
+    "other records, in another layout": rewrite(
+        lambda each: each.update(records=["one"], record_count=None, records_sha256=None)
+    ),
+    "no JSON": lambda *_: b"{",
+    "empty": lambda *_: b"",
+}
+
+
+def open_all(document):
+    with open_document(document) as records:
+        return [record.content for record in records]
+
+
+def load(document):
+    return JobB(MemoryStore()).execute(document).unwrap()
+
+
+@pytest.mark.parametrize("read", [load, open_all])
+@pytest.mark.parametrize("replacement", REPLACEMENTS.values(), ids=REPLACEMENTS)
+def test_a_document_replaced_within_a_run_is_refused(tmp_path, out, replacement, read):
+    """Whoever can write to the folder can do that; after the run, it is another document like any other."""
+    (tmp_path / "x.txt").write_text("one\ntwo\n")
+    with hand_on_documents():
+        document = JobA(out).execute(tmp_path / "x.txt").unwrap()
+        document.write_bytes(replacement(json.loads(document.read_bytes()), out))
+
+        with pytest.raises(InputError) as caught:
+            read(document)
+
+    assert caught.value.code in ("input.changed", "input.hash", "input.json")
+
+
+@pytest.mark.parametrize("read", [load, open_all])
+def test_the_document_of_a_run_is_read_in_any_layout_and_under_any_inode(tmp_path, out, read):
+    """Its content counts: a run beside this one may have written the same again."""
+    (tmp_path / "x.txt").write_text("one\ntwo\n")
+    with hand_on_documents():
+        document = JobA(out).execute(tmp_path / "x.txt").unwrap()
+        read(document)
+        document.write_text(json.dumps(json.loads(document.read_bytes()), indent=1))
+
+        read(document)
+
+
+@pytest.mark.parametrize("source", [API, Source("https://example.org/x", "x", size=3)])
+def test_a_document_of_a_job_of_ones_own_is_handed_on_too(out, source):
+    with hand_on_documents():
+        document = write_document(out, source, ["one"])
+        assert ["one"] == open_all(document)
+        document.write_bytes(document.read_bytes().replace(b"example", b"evil.ex"))
+
+        with pytest.raises(InputError) as caught:
+            open_all(document)
+
+    text = "is not the document that this run has written there; look who else can write to its folder"
+    assert f"{document}: {text}, and run the same command again" == str(caught.value)
+    assert ["one"] == open_all(document)
+
+
+def test_a_document_may_be_replaced_between_two_runs(out):
+    with hand_on_documents():
+        document = write_document(out, API, ["one"])
+    document.write_text('["two"]')
+
+    with hand_on_documents():
+        assert ["two"] == open_all(document)
+
+
+def test_a_head_longer_than_usual_is_handed_on(out):
+    """Such a document is read as one in another layout."""
+    source = Source(f"https://example.org/{'x' * 70_000}", "x")
+    with hand_on_documents():
+        document = write_document(out, source, ["one"])
+        assert ["one"] == open_all(document)
+        document.write_bytes(document.read_bytes().replace(b'"one"', b'"two"'))
+
+        with pytest.raises(InputError) as caught:
+            open_all(document)
+
+    assert "input.hash" == caught.value.code

@@ -173,3 +173,28 @@ def test_waiters_get_the_slot_in_order_of_arrival(folder):
         thread.join(max(0, deadline - time.monotonic()))
 
     assert list(range(10)) == order
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o604])
+def test_a_file_that_other_users_can_open_is_refused(folder, mode, limit):
+    """Whoever can open a file can lock it, and hold that lock forever."""
+    (folder / "lock").touch()
+    (folder / "lock").chmod(mode)
+
+    with (
+        pytest.raises(PermissionError, match=r"other users can open it.*/lock'$"),
+        acquire_slot(folder / "lock", limit),
+    ):
+        raise AssertionError
+
+    assert ["lock"] == [path.name for path in folder.iterdir()]
+
+
+def test_a_link_is_not_followed(folder):
+    (folder / "lock").symlink_to("elsewhere")
+
+    with pytest.raises(OSError, match="symbolic links"), acquire_slot(folder / "lock", 1):
+        raise AssertionError
+
+    assert not (folder / "elsewhere").exists()

@@ -243,6 +243,18 @@ def test_the_permissions_of_a_file_are_kept(path):
     assert (0o600, "new") == (stat.S_IMODE(path.stat().st_mode), path.read_text())
 
 
+def test_only_the_owner_can_open_a_file_while_it_is_written(path):
+    path.touch()
+    path.chmod(0o644)
+
+    with create_text(path) as file:
+        file.write("new")
+        (draft,) = path.parent.glob(".*.tmp")
+        before = stat.S_IMODE(draft.stat().st_mode)
+
+    assert (0o600, 0o644) == (before, stat.S_IMODE(path.stat().st_mode))
+
+
 def test_a_link_stays_a_link(path, tmp_path):
     target = tmp_path / "there" / "target.csv"
     path.symlink_to(target)

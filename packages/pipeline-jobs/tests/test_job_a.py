@@ -264,6 +264,25 @@ def test_both_names_taken_is_an_error(source, out):
     assert ["not ours", "not ours"] == [path.read_text() for path in out.iterdir()]
 
 
+@pytest.mark.parametrize("squatters", [1, 2, 5])
+def test_inputs_named_like_the_names_of_another_take_none_from_it(source, out, squatters):
+    """Each input has a name of its own, and keeps it when it is run again."""
+    first = copy_elsewhere(source)
+    run(first, out)  # has the plain name
+    uris = [source.as_uri(), *(f"{source.as_uri()} {number}" for number in range(1, squatters))]
+    for uri in uris:
+        squatter = source.with_name(f"sample_{sha256(uri.encode()).hexdigest()[:8]}.txt")
+        squatter.write_text("mine")
+        assert f"{squatter.stem}_processed.json" == run(squatter, out).name
+
+    path = run(source, out)
+
+    assert source.as_uri() == read_uri(path)
+    assert path == run(source, out)
+    assert squatters + 2 == len(list_names(out))
+    assert squatters + 2 == len({read_uri(each) for each in out.iterdir()})
+
+
 @pytest.mark.parametrize(
     ("name", "stem"),
     [

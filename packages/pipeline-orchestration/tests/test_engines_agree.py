@@ -46,3 +46,40 @@ def test_both_engines_give_equal_outputs_counts_codes_messages_and_ids(tmp_path,
 
     assert local == prefect
     assert 22 == len(local)
+
+
+SWAPPING = """
+from pathlib import Path
+from pipeline_jobs import BaseJob, JobA, JobB
+from pipeline_orchestration import PipelineDefinition
+
+class Swap(BaseJob[Path, Path]):
+    def validate_input(self, value):
+        return value
+
+    def single_job(self, value):
+        other = value.with_name("other")
+        other.write_text('["other"]')
+        other.rename(value)
+        return value
+
+pipeline = PipelineDefinition("swapping").add_job("A", lambda run: JobA(run.output_dir))
+pipeline.add_job("swap", lambda run: Swap()).add_job("B", lambda run: JobB(run.store))
+"""
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("engine", ["local", "prefect"])
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_in_one_run_a_document_that_was_replaced_is_not_loaded(folder, engine, concurrency):
+    """In the next one it is: users may replace a document between two commands."""
+    (folder / "swapping.py").write_text(SWAPPING)
+    for name in ("one", "two"):
+        (folder / f"{name}.txt").write_text(name)
+    settings = {"output_dir": "out", "db_path": "p.db", "log_level": "OFF", "concurrency": concurrency}
+    runner = PipelineRunner(engine=engine, pipeline="swapping.py:pipeline", **settings)
+
+    results = runner.run_many(["one.txt", "two.txt"])
+
+    assert ["input.changed", "input.changed"] == [result.code for result in results]
+    assert runner.run("out/one_processed.json", "B").success

@@ -1,6 +1,7 @@
 """Pickles between processes: the description of a run, its inputs, and its results."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,18 @@ def test_an_error_that_cannot_be_restored_keeps_code_and_message():
     (result,) = load_results(dump_results([RunResult("x", "local", (JobResult("A", exception=error),))]))
 
     assert ("input.odd", "it is odd", True) == (result.code, result.error, result.last.retriable)
+
+
+@pytest.mark.parametrize(("mode", "is_used"), [(0o700, True), (0o755, False), (None, False)])
+def test_a_worker_uses_the_lock_of_a_run_only_in_a_folder_of_its_own_user(tmp_path, mode, is_used):
+    """On another machine, anybody may have made the folder, or it is not there."""
+    folder = tmp_path / "run"
+    if mode:
+        folder.mkdir()
+        folder.chmod(mode)
+    spec = replace(make_spec(lambda _: FailingJob(ValueError(), 0)), write_lock=folder / "write.lock")
+
+    load_job_loop.cache_clear()  # the same description of a run is loaded once
+    loop = load_job_loop(dump_spec(spec))
+
+    assert (folder / "write.lock" if is_used else None) == loop.context.write_lock

@@ -34,6 +34,24 @@ class Kill(BaseJob[object, object]):
 pipeline = PipelineDefinition("killer").add_job("kill", lambda run: Kill())
 """
 
+LOCKS = """
+import stat
+from pipeline_jobs import BaseJob
+from pipeline_orchestration import PipelineDefinition
+
+class Look(BaseJob[object, object]):
+    def __init__(self, lock):
+        self.lock = lock
+
+    def validate_input(self, value):
+        return value
+
+    def single_job(self, value):
+        return str(self.lock), oct(stat.S_IMODE(self.lock.parent.stat().st_mode))
+
+pipeline = PipelineDefinition("locks").add_job("look", lambda run: Look(run.write_lock))
+"""
+
 
 @pytest.fixture
 def runner(prefect_server, folder):
@@ -150,6 +168,20 @@ def test_a_lost_worker_is_replaced(runner, folder):
 
     assert [None, None, "orchestration.worker_lost", None] == [result.code for result in results]
     assert results[2].last.retriable
+
+
+@pytest.mark.parametrize("task_runner", ["threads", "processes"])
+def test_writers_queue_in_a_folder_that_only_their_user_can_enter(runner, folder, task_runner):
+    """Anybody could make, or lock, a file in the folder for temporary files whose name can be guessed."""
+    (folder / "locks.py").write_text(LOCKS)
+
+    results = runner(pipeline="locks.py:pipeline", task_runner=task_runner).run_many(["one", "two"])
+
+    (output,) = {result.output for result in results}
+    lock, mode = output
+    assert "0o700" == mode
+    assert results[0].run_id not in lock
+    assert not Path(lock).parent.exists()
 
 
 def test_a_lock_of_a_killed_worker_does_not_keep_the_process_from_ending(python):

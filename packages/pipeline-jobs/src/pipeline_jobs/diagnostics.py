@@ -4,7 +4,6 @@ import errno
 import fcntl
 import os
 import stat
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def _find_writable_folder(folder: Path) -> Path:
 
 def _count_drafts(folder: Path) -> Finding:
     """Count the drafts that killed runs left, and those that are being written."""
-    sizes, in_use = [], 0
+    sizes, in_use, others = [], 0, 0
     with os.scandir(folder) as entries:
         # Opening a FIFO with such a name would wait for a writer.
         names = [
@@ -83,15 +82,19 @@ def _count_drafts(folder: Path) -> Finding:
             if is_temporary(entry.name) and entry.is_file(follow_symlinks=False)
         ]
     for name in names:
-        with suppress(OSError), (folder / name).open("rb") as stream:  # it is gone, or not ours to read
-            try:
+        try:
+            with (folder / name).open("rb") as stream:
                 fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                in_use += 1
-            else:
                 sizes.append(os.fstat(stream.fileno()).st_size)
+        except BlockingIOError:
+            in_use += 1
+        except PermissionError:
+            others += 1
+        except OSError:  # it is gone
+            pass
     left = f"{len(sizes):,} left by runs that were killed, {sum(sizes):,} bytes" if sizes else "none left"
     found = f"{left}; {in_use:,} of runs at work" if in_use else left
+    found += f"; {others:,} of other users" if others else ""
     hint = "a run removes those of its own output; delete the others (.*.tmp) when no run is at work"
     return Finding("temporary files", found, hint=hint if sizes else None)
 

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +15,7 @@ from .documents.size_limits import DEFAULT_MAX_RECORD_BYTES
 from .documents.writer import DocumentWriter, is_writable_source
 from .storage.atomic_writer import open_output
 from .storage.content import Content, get_content_stem
-from .storage.input import BLOCK, open_input
+from .storage.input import BLOCK, hand_on, open_input
 from .storage.location import STDIN, Location, Source, Url, parse_location
 from .validators import parse_file_location
 
@@ -189,7 +189,8 @@ def write_chunks(
         source, stem = origin.source, get_content_stem(origin.file.path)
     else:
         source, stem = origin, get_content_stem(Path(re.sub(r"[/\0]", "_", origin.name)))
-    names = list_output_names(folder, stem, source.uri, suffix)
+    identity = source.uri
+    names = list_output_names(folder, stem, identity, suffix)
     # The first records are read before a folder is made: input refused at once leaves no trace.
     first = preload(iter(chunks), 1)
     with open_output(names[0]) as output:
@@ -201,10 +202,16 @@ def write_chunks(
             del chunk  # a chunk may be one long line: free it before the next one is read
         if isinstance(origin, Content):
             source = origin.measure()
-        document.finish(source.size, source.sha256)
+        written = document.finish(source.size, source.sha256)
         if source.uri == STDIN.uri:
-            names = list_output_names(folder, stem, f"{source.uri}{source.sha256}", suffix)
-        return output.publish(names, lambda name: _has_source(name, source, max_record_bytes))
+            identity = f"{source.uri}{source.sha256}"
+            names = list_output_names(folder, stem, identity, suffix)
+        more = _list_more_names(folder, stem, identity, suffix, max_record_bytes)
+        location = output.publish(
+            chain(names, more), lambda name: _has_source(name, source, max_record_bytes)
+        )
+        hand_on(location, written)
+        return location
 
 
 def _has_source(location: Location, source: Source, max_record_bytes: int) -> bool:
@@ -232,3 +239,18 @@ def list_output_names(
             stem = stem[:-1]
         return folder / f"{stem}{marked}", folder / f"{stem}{marked}"
     return folder / f"{stem}{suffix}", folder / f"{stem}{marked}"
+
+
+def _list_more_names(
+    folder: Location, stem: str, uri: str, suffix: str, max_record_bytes: int
+) -> Iterator[Location]:
+    """Yield further names for a document, as long as the one before is that of another source's document.
+
+    Another input may be called like this one's name with the hash, by accident or on purpose.
+    """
+    _, taken = list_output_names(folder, stem, uri, suffix)
+    for number in count(1):
+        if read_source(taken, max_record_bytes) is None:
+            return
+        _, taken = list_output_names(folder, stem, f"{uri} {number}", suffix)
+        yield taken

@@ -210,7 +210,7 @@ def create_binary(location: str | os.PathLike[str] | Url) -> "Iterator[io.Buffer
         place, mode = _follow_links(place)
     with open_output(place) as output:
         if mode is not None:
-            os.fchmod(cast("Draft", output).stream.fileno(), mode)
+            cast("Draft", output).mode = mode
         raw: io.RawIOBase = _RawOutput(output)
         stream = io.BufferedWriter(raw, BLOCK)
         try:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from pipeline_jobs.escaping import get_text
 from pipeline_jobs.exceptions import make_failure
 
+from .execution.import_path import start_with_usual_path
+
 if TYPE_CHECKING:
     from .definition import PipelineDefinition
     from .results import RunResult
@@ -20,7 +22,8 @@ def call_hooks(definition: "PipelineDefinition", result: "RunResult") -> None:
     """
     for hook in definition.on_completion if result.success else definition.on_failure:
         try:
-            hook(result)
+            with start_with_usual_path():
+                hook(result)
         except BaseException as error:  # noqa: BLE001  # a hook is a user's code, and the result is known
             failure = make_failure(error, "it")
             name = getattr(hook, "__qualname__", None) or type(hook).__name__

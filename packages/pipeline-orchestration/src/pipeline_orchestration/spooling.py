@@ -82,7 +82,8 @@ def _spool(stream: Stream, stack: ExitStack) -> Path:
         with translate_os_errors(place):
             folder = tempfile.TemporaryDirectory(prefix="pipeline-", ignore_cleanup_errors=True)
             path = Path(stack.enter_context(folder), name)
-            with path.open("xb") as file:
+            path.touch(0o600, exist_ok=False)
+            with path.open("wb") as file:
                 for block in _read(stream):
                     file.write(block)
     except OutputError as error:

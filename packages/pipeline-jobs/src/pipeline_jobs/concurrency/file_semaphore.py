@@ -7,8 +7,10 @@ Libraries were tried: filelock 4.3 and portalocker 4.4 (`BoundedSemaphore`) poll
 overtake each other (in about half of all pairs of 20 threads) and use 20 to 80 % of a core while they wait.
 """
 
+import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +27,10 @@ def acquire_slot(file: Path, limit: int) -> Iterator[None]:
         file: the locks are taken on it and on files named after it; its folder must exist. None of these
             files may be removed while somebody waits.
         limit: how many slots there are; everybody who shares a file must give the same number.
+
+    Raises:
+        OSError: a file cannot be made; ``PermissionError``: other users can open it, and who can open a file
+            can hold its lock.
     """
     with _open_lock_file(file) as queue:
         fcntl.flock(queue, fcntl.LOCK_EX)  # blocks; a signal handler runs meanwhile, and may raise
@@ -56,6 +62,10 @@ def _open_lock_file(file: Path) -> Iterator[int]:
     # other too.
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+            reason = "other users can open it, and hold its lock; remove it, or let only its owner use it"
+            raise PermissionError(errno.EACCES, reason, str(file))
         yield descriptor
     finally:
         # Closing alone would not unlock: a child forked meanwhile shares the description.

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline_jobs.exceptions import InputError
-from pipeline_jobs.storage.input import BLOCK, make_changed_error, open_input
+from pipeline_jobs.storage.input import (
+    BLOCK,
+    Contents,
+    find_handed_on,
+    make_changed_error,
+    make_replaced_error,
+    open_input,
+)
 
-from .records import Chunk, Document, Record, encode_canonical, verify_records
+from .records import Chunk, Document, Record, RecordsDigest, encode_canonical, verify_records
 from .size_limits import DEFAULT_MAX_RECORD_BYTES, check_sizes, compute_json_limit
 from .writer import HEAD_LIMIT, TAIL_LIMIT, parse_head, parse_tail
 
@@ -29,17 +36,32 @@ def read_file(file: "Input", max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -
             of this size can take.
 
     Raises:
-        InputError: the document is refused.
+        InputError: the document is refused; ``input.changed``: it is not the one that was handed on.
     """
+    handed_on = find_handed_on(file.path)
     head = parse_head(file.read(HEAD_LIMIT))
     file.seek(max(0, file.size - TAIL_LIMIT))
     tail = parse_tail(file.read(TAIL_LIMIT))
     if head is None or tail is None:
-        return _read_strictly(file, max_record_bytes)
+        document = _read_strictly(file, max_record_bytes)
+        if handed_on is None:
+            return document
+        if document.source != handed_on.source:
+            raise make_replaced_error(file.where)
+        return Document(document.source, _verify_handed_on(document.chunks, file.where, handed_on))
     source, start = head
     count, sha256, length = tail
+    if handed_on not in (None, Contents(source, count, sha256)):
+        raise make_replaced_error(file.where)
     chunks = _read_canonical(file, start, file.size - length, max_record_bytes)
     return Document(source, verify_records(chunks, file.where, count, sha256))
+
+
+def _verify_handed_on(chunks: Iterable[Chunk], where: str, handed_on: Contents) -> Iterator[Chunk]:
+    digest = RecordsDigest()
+    yield from map(digest.update, chunks)
+    if (digest.count, digest.sha256) != (handed_on.count, handed_on.sha256):
+        raise make_replaced_error(where)
 
 
 def read_source(location: "Location", max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -> "Source | None":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from pipeline_jobs.storage.input import Contents
 from pipeline_jobs.storage.location import Source
 
 from .records import Chunk, RecordsDigest
@@ -82,13 +83,22 @@ class DocumentWriter:
         self._stream.write(chunk.canonical)
         self.digest.update(chunk)
 
-    def finish(self, size: int | None, sha256: str | None) -> None:
-        """Write the end and the head of the document, with size and hash of its source, if known."""
+    def finish(self, size: int | None, sha256: str | None) -> Contents:
+        """Write the end and the head of the document, with size and hash of its source, if both are known.
+
+        Returns:
+            What the document holds.
+        """
+        source = replace(self._source, size=size, sha256=sha256)
+        if size is None or sha256 is None:
+            source = replace(source, size=None, sha256=None)
         self._stream.write(b"\n],\n" if self.digest.count else b"],\n")
+        contents = Contents(source, self.digest.count, self.digest.sha256)
         tail = b'"record_count":%d,"records_sha256":"%b"}\n'
-        self._stream.write(tail % (self.digest.count, self.digest.sha256.encode()))
+        self._stream.write(tail % (contents.count, contents.sha256.encode()))
         self._stream.seek(0)
-        self._stream.write(_encode_head(replace(self._source, size=size, sha256=sha256), self._head_size))
+        self._stream.write(_encode_head(source, self._head_size))
+        return contents
 
 
 def _encode_head(source: Source, width: int = 0) -> bytes:

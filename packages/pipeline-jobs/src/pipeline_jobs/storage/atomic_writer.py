@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _RANDOM_PART = re.compile(r"[0-9a-f]{8}\.tmp")
 _TEMPORARY_NAME = re.compile(rf"\..+\.{_RANDOM_PART.pattern}", re.DOTALL)
+_MAX_LOCK_ATTEMPTS = 100
+_UMASK = re.compile(rb"^Umask:\s*([0-7]+)$", re.MULTILINE)
+_STATUS_BYTES = 512  # the umask is in the second line
 _CODES = {
     errno.ENOSPC: "output.no_space",
     errno.EDQUOT: "output.no_space",
@@ -97,6 +100,8 @@ def make_write_error(path: Path, error: OSError) -> OutputError:
 class Draft:
     """A temporary file, locked as long as its writer lives; only `publish` makes it visible.
 
+    Only its owner can open it: who could open it, could hold its lock.
+
     Args:
         path: the name the draft is for; it may be published under another name in the same folder.
         folder: descriptor of that folder. Every operation is relative to it, so that nothing is left in
@@ -105,10 +110,12 @@ class Draft:
     Attributes:
         temporary: where the draft is until it is published.
         stream: the file itself, whose errors are those of the system.
+        mode: permissions of the published file; None for those that the system gives a new file.
     """
 
     def __init__(self, path: Path, folder: int) -> None:
         self.path = path
+        self.mode: int | None = None
         self._folder = folder
         self.temporary, self.stream = _create_locked(path, folder)
 
@@ -141,8 +148,9 @@ class Draft:
             OutputError: ``output.taken``: every name belongs to another source; ``output.removed``: the
                 draft or its folder is no longer there; or it cannot be written.
         """
-        with translate_os_errors(self.path):
+        try:
             self.stream.flush()
+            self._set_mode()
             os.fsync(self.stream.fileno())
             self._check_in_place()
             for path in names:
@@ -152,8 +160,19 @@ class Draft:
                     self._replace(path)
                 os.fsync(self._folder)
                 return path
+        except OSError as error:
+            raise make_write_error(self.path, error) from error
         text = f"{escape(self.path)}: the file there belongs to another source; move it away"
         raise OutputError("output.taken", text)
+
+    def _set_mode(self) -> None:
+        try:
+            mode = _find_new_mode(self.path, self._folder) if self.mode is None else self.mode
+        except FileNotFoundError as error:
+            raise self._make_removed_error() from error
+        # A file system without permissions, such as that of a memory card, may refuse to set them.
+        if mode != stat.S_IMODE(os.fstat(self.stream.fileno()).st_mode):
+            os.fchmod(self.stream.fileno(), mode)
 
     def _check_in_place(self) -> None:
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -201,10 +220,12 @@ def open_draft(path: Path) -> Iterator[Draft]:
         OutputError: the file or its folder cannot be written.
     """
     with ExitStack() as stack:
-        with translate_os_errors(path):
+        try:
             make_folder(path.parent)
             _remove_abandoned(path)
             draft = Draft(path, stack.enter_context(_open_folder(path.parent)))
+        except OSError as error:
+            raise make_write_error(path, error) from error
         try:
             yield draft
         finally:
@@ -218,15 +239,56 @@ def is_temporary(name: str) -> bool:
 
 
 def _create_locked(path: Path, folder: int) -> tuple[Path, BinaryIO]:
-    while True:
-        temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        stream = os.fdopen(os.open(temporary.name, flags, 0o666, dir_fd=folder), "w+b")
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        if os.fstat(stream.fileno()).st_nlink:
-            return temporary, stream
-        # Before it was locked, another run took it for abandoned and removed it.
+    for _ in range(_MAX_LOCK_ATTEMPTS):
+        temporary, descriptor = _create_file(path, folder, 0o600)
+        stream = os.fdopen(descriptor, "w+b")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Before it was locked, another run may have taken it for abandoned and removed it.
+            if os.fstat(descriptor).st_nlink:
+                return temporary, stream
+        except BlockingIOError:
+            pass  # that run is about to, or somebody wants this one to wait
+        with suppress(FileNotFoundError):
+            os.unlink(temporary.name, dir_fd=folder)
         stream.close()
+    raise BlockingIOError(errno.EWOULDBLOCK, "another program locks each temporary file as it is made")
+
+
+def _create_file(path: Path, folder: int, mode: int) -> tuple[Path, int]:
+    """Create a file that is named like a draft for `path`; return its path and a descriptor."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return temporary, os.open(temporary.name, flags, mode, dir_fd=folder)
+
+
+def _find_new_mode(path: Path, folder: int) -> int:
+    """Return the permissions that the system gives a new file in a folder."""
+    try:
+        os.getxattr(folder, "system.posix_acl_default")
+    except AttributeError:  # not on Linux
+        pass
+    except OSError as error:
+        # Without a default ACL, nothing but the umask counts; where there are no ACLs, it may be the server.
+        if error.errno == errno.ENODATA and (umask := _read_umask()) is not None:
+            return 0o666 & ~umask
+    temporary, descriptor = _create_file(path, folder, 0o666)
+    try:
+        return stat.S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
+        with suppress(FileNotFoundError):  # another run took it for abandoned
+            os.unlink(temporary.name, dir_fd=folder)
+
+
+def _read_umask() -> int | None:
+    """Return the umask where the system tells it; `os.umask` does so by changing it, for all threads."""
+    try:
+        with open("/proc/self/status", "rb", buffering=0) as status:  # noqa: PTH123  # the quickest way
+            found = _UMASK.search(status.read(_STATUS_BYTES))
+    except OSError:
+        return None
+    return int(found[1], 8) if found else None
 
 
 def _remove_abandoned(path: Path) -> None:
@@ -267,8 +329,16 @@ def make_folder(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for created in missing:
-        with _open_folder(created.parent) as parent:
-            os.fsync(parent)
+        _sync_folder(created.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        with suppress(OSError):  # it is synced by then
+            os.close(descriptor)
 
 
 @contextmanager

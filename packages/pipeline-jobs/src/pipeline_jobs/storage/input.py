@@ -5,6 +5,8 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -45,6 +47,42 @@ def use_stand_in(path: Path, source: Source) -> Iterator[None]:
         _stand_ins.pop(path, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a document holds: its source, and count and hash of its records."""
+
+    source: Source
+    count: int
+    sha256: str
+
+
+_handed_on: ContextVar[dict[Location, Contents] | None] = ContextVar("_handed_on", default=None)
+
+
+@contextmanager
+def hand_on_documents() -> Iterator[None]:
+    """Let a document that is read in the block be the one that was written to its location in the block.
+
+    Between the two, whoever can write to the folder can put another one in its place.
+    """
+    token = _handed_on.set({})
+    try:
+        yield
+    finally:
+        _handed_on.reset(token)
+
+
+def hand_on(location: Location, contents: Contents) -> None:
+    """Keep what a document that was written holds, until the block of `hand_on_documents` ends."""
+    if (documents := _handed_on.get()) is not None:
+        documents[location] = contents
+
+
+def find_handed_on(location: Location) -> Contents | None:
+    """Return what the document holds that was written to a location; None if none was in the block."""
+    return (_handed_on.get() or {}).get(location)
+
+
 def open_input(location: Location) -> "Input":
     """Open a file for reading, as a context manager.
 
@@ -70,6 +108,12 @@ def read_fully(read: Callable[[int], bytes], size: int) -> bytes:
 def make_changed_error(where: str) -> InputError:
     """Make the error for an input that changed while it was read."""
     return InputError("input.changed", f"{where}: was changed while it was read; try again")
+
+
+def make_replaced_error(where: str) -> InputError:
+    """Make the error for a document that is not the one that was handed on."""
+    text = "is not the document that this run has written there; look who else can write to its folder"
+    return InputError("input.changed", f"{where}: {text}, and run the same command again")
 
 
 class LocalInput:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline_jobs import BaseJob, JobResult, PipelineError, Source, Url
 from pipeline_jobs.exceptions import make_failure
-from pipeline_jobs.storage.input import use_stand_in
+from pipeline_jobs.storage.input import hand_on_documents, use_stand_in
 from pipeline_orchestration.context import RunContext, RunProgress
 from pipeline_orchestration.definition import JobSpec
 from pipeline_orchestration.inputs import RunInput
@@ -98,7 +98,8 @@ class JobLoop:
         value = run_input.value
         results: list[JobResult[Any]] = []
         origin = run_input.origin
-        with use_stand_in(value, origin) if origin and isinstance(value, Path) else nullcontext():
+        stand_in = use_stand_in(value, origin) if origin and isinstance(value, Path) else nullcontext()
+        with stand_in, hand_on_documents():
             for spec, job in zip(self.jobs, built, strict=True):
                 if self.context.progress:  # set here, as an instance may be added under several names
                     job.progress = partial(_report, self.context.progress, spec.name, run_input.label)

@@ -22,10 +22,12 @@ from prefect.workers.process import ProcessWorker
 from pipeline_jobs.escaping import escape
 from pipeline_orchestration.definition import PipelineDefinition
 from pipeline_orchestration.exceptions import UsageError
+from pipeline_orchestration.execution.import_path import start_with_safe_path
 
 from .client_settings import configure_client
 from .deployment_spec import CreatedDeployment, DeploymentSpec
 from .exceptions import CLIENT_ERRORS, make_gave_up_error
+from .flow_run import FOLDER_OF_RUNS
 from .flows import run_pipeline
 from .tags import make_pipeline_tag
 
@@ -33,9 +35,9 @@ from .tags import make_pipeline_tag
 _ENTRYPOINT = "pipeline_orchestration.run_pipeline"
 _DEFAULT_POOL = "pipeline"
 _PROCESS = ProcessWorker.type
-# Runs start in the current folder. Without this, a module there, which may have come with the data, would be
-# imported in place of a library.
-_ENVIRONMENT = {"PYTHONSAFEPATH": "1"}
+# Prefect imports the flow of a run from the folder that the run starts in, before any other. A module in the
+# current folder may have come with the data; nothing is in this folder, and nobody can put anything there.
+_EMPTY_FOLDER = "/"
 
 
 def deploy(
@@ -80,11 +82,12 @@ def serve(spec: DeploymentSpec, ready: Callable[[CreatedDeployment], None]) -> N
         OrchestrationError: as `deploy`.
     """
     deployment = _make_deployment(spec)
+    deployment.storage = LocalStorage(_EMPTY_FOLDER)
     with configure_client(), _translate_errors():
         runner = _SignalAwareRunner(name=spec.name)
         deployment_id = runner.add_deployment(deployment)
         ready(CreatedDeployment(deployment.full_name, _get_deployment_url(deployment_id)))
-        os.environ.update(_ENVIRONMENT)  # for the processes of its runs
+        os.environ[FOLDER_OF_RUNS] = str(Path.cwd())
         runner.run()
 
 
@@ -183,7 +186,8 @@ class _SignalAwareRunner(Runner):
         for number in handled:
             signal.signal(number, self.handle_sigterm)
         try:
-            asyncio.run(self.start())
+            with start_with_safe_path():
+                asyncio.run(self.start())
         finally:
             for number in handled:
                 signal.signal(number, self._handlers[number])

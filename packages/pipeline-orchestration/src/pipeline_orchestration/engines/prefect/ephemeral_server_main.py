@@ -22,6 +22,7 @@ def main(descriptor: int) -> None:
     """
     # Before the imports, which take seconds.
     Thread(target=_exit_with_standard_input, daemon=True).start()
+    _keep_out_current_folder()
     # The imports only make objects that stay; collecting garbage would take a tenth of their time.
     gc.disable()
     import prefect.server.api.server  # noqa: F401, PLC0415  # see above
@@ -37,6 +38,26 @@ def main(descriptor: int) -> None:
         server.run(sockets=[listening])
     if not server.started:
         sys.exit(START_FAILED)
+
+
+class _NoModules:
+    """Finds no module; stands for a folder on the path."""
+
+    @staticmethod
+    def find_spec(_name: str, _target: object = None) -> None:
+        """Return None."""
+
+
+def _keep_out_current_folder() -> None:
+    """Import nothing from the current folder, which the migrations of Prefect's database put on the path."""
+    here, given = os.path.realpath("."), frozenset(sys.path)
+
+    def find_nothing(folder: str) -> type[_NoModules]:
+        if folder in given or os.path.realpath(folder) != here:
+            raise ImportError  # for the next hook
+        return _NoModules
+
+    sys.path_hooks.insert(0, find_nothing)
 
 
 def _exit_with_standard_input() -> None:

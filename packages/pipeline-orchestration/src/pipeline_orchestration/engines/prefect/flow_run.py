@@ -3,6 +3,7 @@
 Apart from the flow itself: Prefect pickles that by value for task runners, with every name its body uses.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from pipeline_orchestration.definition import PipelineDefinition
 from pipeline_orchestration.exceptions import OrchestrationError
 from pipeline_orchestration.execution.concurrency_limits import Limiter
 from pipeline_orchestration.execution.first_job import FirstJob
+from pipeline_orchestration.execution.import_path import leave_safe_path
 from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.hooks import call_hooks
 from pipeline_orchestration.inputs import RunInput, from_text
@@ -26,6 +28,9 @@ from pipeline_orchestration.settings.config import EngineName, PipelineConfig
 from pipeline_orchestration.settings.sources import FoundValue
 
 from .client_settings import hide_tracebacks_of_run
+
+FOLDER_OF_RUNS = "_PIPELINE_FOLDER"
+"""Environment variable of the folder that `pipeline serve` runs in, for the processes of its runs."""
 
 _PLACES = ("output_dir", "db_path")
 """Settings that may be given as a file URI."""
@@ -124,6 +129,9 @@ def parse_parameters(
     Raises:
         UsageError: a parameter is invalid, or the pipeline cannot be imported.
     """
+    leave_safe_path()
+    if folder := os.environ.pop(FOLDER_OF_RUNS, None):
+        os.chdir(folder)
     hide_tracebacks_of_run(flow_run_id)
     config = PipelineConfig.load(
         **{name: from_text(value) if name in _PLACES and value else value for name, value in settings.items()}

@@ -4,11 +4,8 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from tempfile import gettempdir
 from threading import Event
 from typing import Any
 
@@ -30,6 +27,7 @@ from pipeline_orchestration.engines.processes.serialization import (
     load_results,
 )
 from pipeline_orchestration.engines.processes.worker import block_terminal_signals
+from pipeline_orchestration.execution.concurrency_limits import open_run_folder
 from pipeline_orchestration.execution.job_loop import Execute, JobLoop
 from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.execution.scheduler import MANY, Scheduler, WorkerLostError, group_inputs
@@ -110,8 +108,8 @@ def run_groups(
         if stopping.is_set():
             raise StoppedError
 
-    with _open_write_lock(spec.run_id) as write_lock, export_secrets(spec):
-        spec = replace(spec, write_lock=write_lock)
+    with open_run_folder() as folder, export_secrets(spec):
+        spec = replace(spec, write_lock=folder / "write.lock")
         make_group: Callable[[list[RunInput]], _Group]
         if name is TaskRunnerName.THREADS:
             loop = JobLoop(spec, jobs, combine_progress(stop_if_asked, artifact_progress))
@@ -283,13 +281,3 @@ def _collect(future: PrefectFuture[Any]) -> list[RunResult]:
 
 def _unpack(outcome: bytes | list[RunResult]) -> list[RunResult]:
     return load_results(outcome) if isinstance(outcome, bytes) else outcome
-
-
-@contextmanager
-def _open_write_lock(run_id: str) -> Iterator[Path]:
-    """Lend the name of a file on which the writers of a run queue; the first of them makes it."""
-    path = Path(gettempdir(), f"pipeline-{run_id}.lock")
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)

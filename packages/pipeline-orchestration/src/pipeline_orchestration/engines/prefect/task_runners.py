@@ -17,6 +17,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTa
 from pipeline_jobs.escaping import escape
 from pipeline_orchestration.engines.processes.worker import block_terminal_signals
 from pipeline_orchestration.exceptions import OrchestrationError
+from pipeline_orchestration.execution.import_path import start_with_safe_path
 from pipeline_orchestration.settings.config import PipelineConfig, TaskRunnerName
 
 if TYPE_CHECKING:  # an extra
@@ -88,6 +89,8 @@ def start_task_runner(name: TaskRunnerName, config: PipelineConfig) -> Iterator[
     """
     is_local_ray = name is TaskRunnerName.RAY and not config.ray_address
     with ExitStack() as stack:
+        if name is not TaskRunnerName.THREADS:
+            stack.enter_context(start_with_safe_path())  # a lost worker is replaced at any time
         if is_local_ray:
             stack.enter_context(_protect_ray())
         for left in reversed(range(_RAY_ATTEMPTS if is_local_ray else 1)):

@@ -9,6 +9,7 @@ from functools import cache
 
 from pipeline_orchestration.engines.processes.serialization import load_job_loop
 from pipeline_orchestration.engines.processes.worker import end_with_parent, print_line_by_line
+from pipeline_orchestration.execution.import_path import leave_safe_path
 from pipeline_orchestration.execution.job_loop import JobLoop
 from pipeline_orchestration.log_levels import set_log_level
 
@@ -44,6 +45,7 @@ def open_job_loop(packed_spec: bytes, parent: int) -> Iterator[tuple[JobLoop, Fo
     Raises:
         OrchestrationError: ``orchestration.definition``: the definition cannot be imported here.
     """
+    leave_safe_path()  # Prefect sets all variables of the flow's process again for each task
     with _lock:
         if packed_spec not in _visits:
             _end_idle_visits()

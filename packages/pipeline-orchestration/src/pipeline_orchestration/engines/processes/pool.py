@@ -6,22 +6,24 @@ and does not know which group was lost.
 
 import logging
 import multiprocessing
+import multiprocessing.resource_tracker
 import os
 import re
 import signal
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import loky.backend.resource_tracker
 from loky.backend import get_context
 from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from pipeline_orchestration.exceptions import OrchestrationError
-from pipeline_orchestration.execution.concurrency_limits import FileLimiter
+from pipeline_orchestration.execution.concurrency_limits import FileLimiter, open_run_folder
 from pipeline_orchestration.execution.failure_scope import make_missing_results
+from pipeline_orchestration.execution.import_path import get_safe_path_variables, start_with_safe_path
 from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.execution.scheduler import Scheduler, WorkerLostError, group_inputs
 from pipeline_orchestration.inputs import RunInput
@@ -36,8 +38,6 @@ from .worker import LOG_SOCKET, block_terminal_signals, run_group, set_up_worker
 _GROUP_COUNT = 16
 _GROUP_BYTES = 4_000_000
 _SECONDS_TO_UNDO = 2.0  # for workers to roll back what they began; the command ends within five seconds
-# The path of a socket has at most 103 bytes (macOS; Linux has 107), and the names in the folder take thirty.
-_MAX_PLACE_BYTES = 70
 
 
 class _Worker:
@@ -59,7 +59,7 @@ class _Worker:
                     logging.root.manager.disable,
                     spec.config.log_level,
                 ),
-                env=get_secret_variables(spec),
+                env=get_secret_variables(spec) | get_safe_path_variables(),
             )
 
     def submit(self, packed_spec: bytes, inputs: list[RunInput]) -> Future[bytes]:
@@ -147,7 +147,7 @@ def run_in_processes(
         on_result: called with each result as it is known, in any order.
     """
     results: dict[int, RunResult] = {}
-    with _open_run_folder() as folder, receive_logs(folder / LOG_SOCKET):
+    with open_run_folder() as folder, receive_logs(folder / LOG_SOCKET):
         spec = replace(spec, limiter=FileLimiter(folder), write_lock=folder / "write.lock")
         try:
             packed_spec = dump_spec(spec)
@@ -158,6 +158,9 @@ def run_in_processes(
             return failed
         groups = list(group_inputs(inputs, _GROUP_COUNT, _GROUP_BYTES, spec.config.concurrency))
         size = min(spec.config.concurrency, len(groups))
+        with start_with_safe_path():  # the first worker would start them without it
+            multiprocessing.resource_tracker.ensure_running()
+            loky.backend.resource_tracker.ensure_running()
         pool = _WorkerPool(spec, packed_spec, inputs, folder, size)
         scheduler = Scheduler(inputs, groups, spec.engine, capacity=size)
         try:
@@ -167,16 +170,6 @@ def run_in_processes(
         finally:
             pool.close()
     return [results[position] for position in range(len(inputs))]
-
-
-@contextmanager
-def _open_run_folder() -> Iterator[Path]:
-    """Lend a folder that only this user can read; its path is short, as those of sockets have to be."""
-    place = tempfile.gettempdir()
-    if len(os.fsencode(place)) > _MAX_PLACE_BYTES:
-        place = "/tmp"  # noqa: S108  # the folder in it is this user's alone
-    with tempfile.TemporaryDirectory(prefix="pipeline-", dir=place, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 def _explain(error: BrokenProcessPool) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline_jobs import BatchId, InputError, JobResult, PipelineError, Url
 from pipeline_orchestration.exceptions import OrchestrationError
+from pipeline_orchestration.execution.concurrency_limits import is_run_folder
 from pipeline_orchestration.execution.job_loop import JobLoop
 from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.inputs import RunInput
@@ -61,6 +62,9 @@ def load_job_loop(packed_spec: bytes) -> JobLoop:
     if definition.parameters:
         params = restore_secrets(definition.parameters, *_load_part(packed_params))
         spec = replace(spec, params=params)
+    if spec.write_lock and not is_run_folder(spec.write_lock.parent):
+        # A worker of another machine or user: SQLite's own lock is the only one it shares with the others.
+        spec = replace(spec, write_lock=None)
     return JobLoop(spec, definition.select_jobs(spec.start_from, spec.stop_after))
 
 

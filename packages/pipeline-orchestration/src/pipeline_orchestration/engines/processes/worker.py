@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from pipeline_jobs import Interruption
+from pipeline_orchestration.execution.import_path import leave_safe_path
 from pipeline_orchestration.log_levels import set_log_level
 from pipeline_orchestration.settings.config import LogLevel
 
@@ -80,6 +81,7 @@ def set_up_worker(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)
     # loky has made its own method the default, which the child of a job's own pool does not know.
     multiprocessing.set_start_method(start_method, force=True)
+    leave_safe_path()
     print_line_by_line()
     send_logs(folder / LOG_SOCKET, root_level)
     logging.disable(disabled_level)
