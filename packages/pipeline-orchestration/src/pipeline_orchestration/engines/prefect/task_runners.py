@@ -115,19 +115,21 @@ def start_task_runner(name: TaskRunnerName, config: PipelineConfig) -> Iterator[
 
 @contextmanager
 def _protect_ray() -> Iterator[None]:
-    """Let Ray on this machine ask for a token, for as long as the block lasts.
+    """Let only the processes of Ray on this machine know its token, for as long as the block lasts.
 
-    Several of its ports are open to other users, and some to other machines. The token is in the environment
-    of its processes, which other users cannot read, and not in Ray's file, which they can.
+    Several of its ports are open to other users, and some to other machines: Ray asks for a token there. It
+    would keep it in a file that others can read; in the environment of its processes they cannot.
     """
     variables = {
-        "RAY_AUTH_MODE": "token",
-        # Ray keeps the first token of a process.
-        "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN") or _make_token(),
         # Its pages ask for no token. Two others stay, with counts of what Ray itself does.
         "RAY_enable_metrics_collection": "false",
     }
-    before = {name: os.environ.pop(name, None) for name in variables}
+    # Ray sets the mode when it starts for the first time, and keeps its first token.
+    is_ours = "RAY_AUTH_MODE" not in os.environ or _make_token.cache_info().currsize
+    if is_ours and "RAY_AUTH_TOKEN" not in os.environ:
+        variables["RAY_AUTH_TOKEN"] = _make_token()
+        logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)  # it warns of having a token
+    before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
         yield
