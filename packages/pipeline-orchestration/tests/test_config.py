@@ -102,6 +102,8 @@ def test_paths_become_absolute(folder, tmp_path, monkeypatch, given, expected):
         ("task_runner", "mpi", "expected threads, processes, dask or ray, got 'mpi'"),
         ("dask_address", "host:8786", f"expected {DASK}, without a password"),
         ("dask_address", "tcp://me:secret@host:8786", f"expected {DASK}, without a password"),
+        ("dask_address", "tcp://host:8786?token=secret", f"expected {DASK}, without a password"),
+        ("dask_address", "tcp://host:8786/#secret", f"expected {DASK}, without a password"),
         ("ray_address", "tcp://host:1", "expected ray://host:port, without a password"),
         ("encoding", "utf-99", "unknown text encoding 'utf-99', try utf-8 or latin-1"),
         ("output_dir", "~nobody-of-that-name/out", "there is no home directory ~nobody-of-that-name"),

@@ -29,7 +29,7 @@ def examine_database(place: Path | str | DatabaseUrl) -> list[Finding]:
     try:
         check_driver(place)
     except DatabaseError as error:
-        return [Finding("database", str(place), error)]
+        return [Finding("database", place.shown, error)]
     from .postgres.diagnostics import examine_server  # noqa: PLC0415  # psycopg takes 0.2 s to import
 
     return examine_server(place)

@@ -42,7 +42,7 @@ class PostgresBackend:
 
     def __init__(self, url: DatabaseUrl) -> None:
         self.url = url
-        self.where = str(url)
+        self.where = url.shown
 
     def check(self, busy_timeout: float) -> None:
         """Make sure that the schema can be written to, or tables created in it."""

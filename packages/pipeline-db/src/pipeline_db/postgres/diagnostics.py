@@ -42,11 +42,11 @@ def examine_server(url: DatabaseUrl) -> list[Finding]:
     try:
         connection = open_connection(url, _TIMEOUT)
     except DatabaseError as error:
-        return [*findings, Finding("database", str(url), error)]
-    findings.append(Finding("database", f"{url}, reached"))
+        return [*findings, Finding("database", url.shown, error)]
+    findings.append(Finding("database", f"{url.shown}, reached"))
     try:
         with closing(connection), translate_errors(url, _TIMEOUT):
-            for finding in _examine_contents(connection, str(url)):
+            for finding in _examine_contents(connection, url.shown):
                 findings.append(finding)  # noqa: PERF402  # keeps what was found before an error
     except DatabaseError as error:
         findings.append(Finding("contents", "cannot be read", error))

@@ -48,8 +48,8 @@ def translate_errors(url: DatabaseUrl, busy_timeout: float, *, connecting: bool 
         yield
     except psycopg.Error as error:
         translated = _translate_error(error, url, busy_timeout, connecting=connecting)
-        if url.has_password and url.redact(str(error)) != str(error):
-            raise translated from None  # the cause would show the password
+        if url.redact(str(error)) != str(error):
+            raise translated from None  # the cause would show the password, or a part of the query
         raise translated from error
 
 
@@ -61,10 +61,10 @@ def _translate_error(
     message = escape(" ".join(url.redact(message).split()))
     state = error.sqlstate or ""
     if state == _LOCK_TIMEOUT:
-        text = f"{url}: in use by another process for over {busy_timeout:g} s; try again later"
+        text = f"{url.shown}: in use by another process for over {busy_timeout:g} s; try again later"
         return DatabaseError("database.busy", f"{text}, or wait longer with --busy-timeout")
     if state in _CORRUPT:
-        return CorruptError("corrupt.database", f"{url}: is damaged ({message}); restore a backup")
+        return CorruptError("corrupt.database", f"{url.shown}: is damaged ({message}); restore a backup")
     if connecting and not state:
         matches = (found for words, found in _CONNECT_MESSAGES.items() if words in message)
         code, text, retriable = next(matches, _UNREACHABLE)
@@ -73,5 +73,5 @@ def _translate_error(
     else:
         keys = (key for key in (state, state[:3], state[:2]) if key in _CODES)
         code, text, retriable = _CODES.get(next(keys, ""), ("database.failed", "", False))
-    text = f"{url}: {text} ({message})" if text else f"{url}: {message}"
+    text = f"{url.shown}: {text} ({message})" if text else f"{url.shown}: {message}"
     return DatabaseError(code, text, retriable=retriable)

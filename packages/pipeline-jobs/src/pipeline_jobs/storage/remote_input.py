@@ -6,7 +6,6 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any, Self
 
-from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import InputError
 
 from .fsspec_client import open_filesystem, stat_file, translate_read_errors
@@ -42,7 +41,7 @@ class RemoteInput:
 
     def __init__(self, url: Url) -> None:
         self.path = url
-        self.where = escape(str(url))
+        self.where = url.shown
         self.position = 0
         with translate_read_errors(url):
             self._system, self._name = open_filesystem(url)

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import OutputError
 
 from .atomic_writer import translate_os_errors
@@ -85,7 +84,7 @@ class RemoteDraft:
                         continue
                     self._store(url, replace=True)
                 return url
-        text = f"{escape(str(self.url))}: the file there belongs to another source; move it away"
+        text = f"{self.url.shown}: the file there belongs to another source; move it away"
         raise OutputError("output.taken", text)
 
     def _store_if_free(self, url: Url) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import PipelineError
-from pipeline_jobs.storage.location import Location, Url, is_url, parse_location
+from pipeline_jobs.storage.location import Location, Url, hide_query, is_url, parse_location
 
 if TYPE_CHECKING:
     from pipeline_db import DatabaseUrl
@@ -28,7 +28,7 @@ def parse_folder(value: object) -> Location:
     if isinstance(value, Url):
         return value
     if isinstance(value, os.PathLike) and re.match(r"[a-z][a-z0-9+.-]+:/[^/]", os.fsdecode(value)):
-        text = f"{escape(os.fsdecode(value))}: give a URL as text, because a path object drops a slash"
+        text = f"{hide_query(os.fsdecode(value))}: give a URL as text, because a path object drops a slash"
         raise ValueError(text)
     return _parse_url(value) if isinstance(value, str) and is_url(value) else _parse_path(value)
 
@@ -118,7 +118,7 @@ _NUMBER = re.compile(r"[+-]?[0-9.]+(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
 def make_address_parser(*schemes: str) -> Parser:
     """Return a parser of the address of a cluster, as ``scheme://host:port`` without a password."""
     # The address is printed, logged and shown on Prefect's pages.
-    pattern = re.compile(rf"({'|'.join(schemes)})://[^\s/@]+(/\S*)?")
+    pattern = re.compile(rf"({'|'.join(schemes)})://[^\s/@?#]+(/[^\s?#]*)?")
 
     def parse_address(value: object) -> str:
         if not (isinstance(value, str) and pattern.fullmatch(value)):

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import IO
 
 from pipeline_jobs.escaping import escape
+from pipeline_jobs.storage.location import redact_urls
 from pipeline_orchestration.exceptions import OrchestrationError
 
 from . import ephemeral_server_main
@@ -191,7 +192,7 @@ def _find_reason(output: IO[bytes]) -> str:
     """Return the last error that a server printed, if any."""
     output.seek(0)
     errors = _LAST_LINE_OF_TRACEBACK.findall(output.read().decode(errors="backslashreplace"))
-    return f": {escape(errors[-1])}" if errors else ""
+    return f": {escape(redact_urls(errors[-1]))}" if errors else ""
 
 
 shared_server = EphemeralServer()

@@ -1,10 +1,9 @@
 """Errors that Prefect's client raises when its API is away or refuses, and ours for them."""
 
-import re
-
 import httpx
 from prefect.exceptions import PrefectException
 
+from pipeline_jobs.storage.location import redact_urls
 from pipeline_orchestration.exceptions import OrchestrationError
 
 # Jobs raise nothing: their failures are results.
@@ -25,6 +24,6 @@ CLIENT_ERRORS = (
 def make_gave_up_error(reason: str, hint: str = ", or use --engine local") -> OrchestrationError:
     """Return the error for a failure of Prefect, with the first line of its reason and no password."""
     # Where an API refuses, Prefect's message holds the URL with user and password.
-    first_line = re.sub(r"://\S*@", "://", reason.partition("\n")[0])
+    first_line = redact_urls(reason.partition("\n")[0])
     text = f"Prefect gave up: {first_line}; check that its API can be reached{hint}"
     return OrchestrationError("orchestration.failed", text)

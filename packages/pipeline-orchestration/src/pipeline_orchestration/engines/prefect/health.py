@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pipeline_jobs import Finding
+from pipeline_jobs.storage.location import redact_urls
 from pipeline_orchestration.exceptions import OrchestrationError
 
 from .api_url import ApiUrl
@@ -27,7 +28,9 @@ def examine_api(api: ApiUrl) -> Finding:
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
         return _report_unreachable(api, "the URL of the API or of a proxy is invalid; correct it")
     except (httpx.HTTPError, OSError, ImportError) as error:
-        return _report_unreachable(api, f"{str(error) or type(error).__name__}; start it, correct its URL")
+        return _report_unreachable(
+            api, f"{redact_urls(str(error)) or type(error).__name__}; start it, correct its URL"
+        )
     return _examine_response(api, response)
 
 
