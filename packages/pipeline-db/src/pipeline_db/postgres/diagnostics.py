@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import psycopg
 
 from pipeline_db.database_url import DatabaseUrl
 from pipeline_db.exceptions import CorruptError, DatabaseError
 from pipeline_db.findings import LISTED, describe_batches, describe_version
-from pipeline_db.queries import COUNT_BATCHES, LOADED, NEWEST_BATCHES, PYFORMAT
+from pipeline_db.queries import COUNT_BATCHES, LOADED, NEWEST_BATCHES, PYFORMAT, Statement
 from pipeline_jobs import Finding
+from pipeline_jobs.escaping import escape
 
 from .backend import check_privileges
-from .connection import open_connection
+from .connection import Connection, open_connection
 from .exceptions import translate_errors
 from .migrations import STEPS, read_schema
 
-_TIMEOUT = 2.0  # seconds to wait for an answer, as a person is waiting too
+_TIMEOUT = 2.0  # seconds to wait for a lock, and for an answer besides, as a person is waiting too
+_LONG_TIMEOUT = 60.0  # seconds to go through all batches
 _SERVER = """
     SELECT current_setting('server_version'), current_setting('server_encoding'), current_setting('fsync'),
         current_setting('full_page_writes'), current_setting('synchronous_commit')
@@ -40,7 +43,7 @@ def examine_server(url: DatabaseUrl) -> list[Finding]:
     libpq = psycopg.pq.version_pretty(psycopg.pq.version())
     findings = [Finding("psycopg", f"{psycopg.__version__} ({psycopg.pq.__impl__}), libpq {libpq}")]
     try:
-        connection = open_connection(url, _TIMEOUT)
+        connection = open_connection(url, _TIMEOUT, _TIMEOUT)
     except DatabaseError as error:
         return [*findings, Finding("database", url.shown, error)]
     findings.append(Finding("database", f"{url.shown}, reached"))
@@ -53,10 +56,14 @@ def examine_server(url: DatabaseUrl) -> list[Finding]:
     return findings
 
 
-def _examine_contents(connection: psycopg.Connection, where: str) -> Iterator[Finding]:
-    version, encoding, *durability = connection.execute(_SERVER).fetchone() or ("", "", "", "", "")
+def _examine_contents(connection: Connection, where: str) -> Iterator[Finding]:
+    ((version, encoding, *durability),) = connection.fetch_rows(
+        _SERVER, columns=(str, str, str, str, str), has_row=True
+    )
     hint = "this encoding cannot store every text; create the database with: createdb --encoding UTF8"
-    yield Finding("PostgreSQL", f"{version}, encoding {encoding}", hint=None if encoding == "UTF8" else hint)
+    yield Finding(
+        "PostgreSQL", escape(f"{version}, encoding {encoding}"), hint=None if encoding == "UTF8" else hint
+    )
     yield _examine_durability(*durability)
     try:
         schema = read_schema(connection, where)
@@ -80,11 +87,14 @@ def _examine_durability(fsync: str, full_page_writes: str, synchronous_commit: s
     if synchronous_commit == "off":
         text += ", but on for batches"
     hint = "a crash of the server's machine can lose batches and damage the database"
-    return Finding("durability", text, hint=None if (fsync, full_page_writes) == ("on", "on") else hint)
+    return Finding(
+        "durability", escape(text), hint=None if (fsync, full_page_writes) == ("on", "on") else hint
+    )
 
 
-def _examine_integrity(connection: psycopg.Connection, where: str) -> Finding:
-    ids = [batch_id for (batch_id,) in connection.execute(_MISSING_BATCHES)]
+def _examine_integrity(connection: Connection, where: str) -> Finding:
+    with connection.allow_time(_LONG_TIMEOUT):
+        ids = [batch_id for (batch_id,) in connection.fetch_rows(_MISSING_BATCHES, columns=(int,))]
     if not ids:
         return Finding("integrity", "every record has its batch")
     listed = ", ".join(map(str, ids[:LISTED])) + (", …" if ids[LISTED:] else "")
@@ -92,7 +102,11 @@ def _examine_integrity(connection: psycopg.Connection, where: str) -> Finding:
     return Finding("integrity", "damaged", CorruptError("corrupt.database", text))
 
 
-def _examine_batches(connection: psycopg.Connection) -> Finding:
-    by_status: dict[str, int] = dict(connection.execute(COUNT_BATCHES.compile(PYFORMAT)).fetchall())
-    newest = connection.execute(NEWEST_BATCHES.compile(PYFORMAT), {"status": LOADED, "limit": LISTED})
+def _examine_batches(connection: Connection) -> Finding:
+    by_status = dict(_fetch_rows(connection, COUNT_BATCHES))
+    newest = _fetch_rows(connection, NEWEST_BATCHES, status=LOADED, limit=LISTED)
     return describe_batches(by_status, [batch_id for (batch_id,) in newest])
+
+
+def _fetch_rows(connection: Connection, statement: Statement, **values: object) -> list[tuple[Any, ...]]:
+    return connection.fetch_rows(statement.compile(PYFORMAT), values, columns=statement.columns)
