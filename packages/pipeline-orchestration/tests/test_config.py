@@ -11,8 +11,8 @@ from pipeline_jobs import OnDuplicate
 from pipeline_orchestration import EngineName, LogLevel, PipelineConfig, TaskRunnerName, UsageError
 
 DASK = "tcp://host:port, tls://host:port, ucx://host:port, ws://host:port or wss://host:port"
-ALL = "log_level, output_dir, db_path, db_url, engine, pipeline, concurrency, task_runner, dask_address"
-ALL += ", ray_address, on_duplicate, encoding, max_record_bytes, busy_timeout"
+ALL = "log_level, output_dir, db_path, db_url, engine, pipeline, no_settings_files, concurrency, task_runner"
+ALL += ", dask_address, ray_address, on_duplicate, encoding, max_record_bytes, busy_timeout"
 
 
 def test_defaults(folder):
@@ -27,6 +27,7 @@ def test_defaults(folder):
         "encoding": "utf-8",
         "busy_timeout": 30.0,
         "max_record_bytes": 16 * 1024 * 1024,
+        "no_settings_files": False,
         "concurrency": 1,
         "task_runner": None,
         "dask_address": None,

@@ -61,7 +61,11 @@ class PipelineRunner:
         Raises:
             OrchestrationError: Prefect's own settings cannot be read.
         """
-        return choose(self.config.engine, self.config.requested_task_runner)
+        return choose(
+            self.config.engine,
+            self.config.requested_task_runner,
+            no_settings_files=self.config.no_settings_files,
+        )
 
     def run(self, value: object, start_from: str | None = None, stop_after: str | None = None) -> RunResult:
         """Run a range of jobs over one input.
@@ -118,7 +122,9 @@ class PipelineRunner:
             UsageError: as `run`.
         """
         self.pipeline.select_jobs(start_from, stop_after)  # misuse is raised before anything runs
-        params = self.pipeline.fill_parameters(self.given_params)  # for each run: a default may be a date
+        params = self.pipeline.fill_parameters(  # for each run: a default may be a date
+            self.given_params, no_settings_files=self.config.no_settings_files
+        )
         inputs = self._ask_first_job(start_from).parse(values)
         known: dict[int, RunResult] = {}  # by identity: a job's output need not be hashable
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from hashlib import blake2b
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -120,7 +120,12 @@ def _limit_time(generator: "PQGen[Any]", seconds: float) -> "PQGen[Any]":
         return end.value
 
 
-def open_connection(url: DatabaseUrl, busy_timeout: float, answer_timeout: float | None = None) -> Connection:
+def open_connection(
+    url: DatabaseUrl,
+    busy_timeout: float,
+    answer_timeout: float | None = None,
+    overrides: Mapping[str, str] = MappingProxyType({}),
+) -> Connection:
     """Open a connection in autocommit mode, within `busy_timeout` seconds.
 
     Options in the URL take precedence over those set here.
@@ -129,6 +134,7 @@ def open_connection(url: DatabaseUrl, busy_timeout: float, answer_timeout: float
         url: of the database.
         busy_timeout: seconds to wait for locks.
         answer_timeout: seconds that the answer to a statement may take besides; 15 by default.
+        overrides: options that take precedence over those in the URL.
 
     Raises:
         DatabaseError: the connection cannot be made.
@@ -138,7 +144,7 @@ def open_connection(url: DatabaseUrl, busy_timeout: float, answer_timeout: float
         if "PGCONNECT_TIMEOUT" not in os.environ:
             options["connect_timeout"] = max(_MIN_CONNECT_TIMEOUT, math.ceil(busy_timeout))
         options |= conninfo.conninfo_to_dict(url.with_password)
-        options["client_encoding"] = "utf8"
+        options |= {"client_encoding": "utf8", **overrides}
         # No prepared statements: they outlive a transaction, which a connection pooler may not allow.
         connection = Connection.connect(**options, autocommit=True, prepare_threshold=None)
         connection.busy_timeout = busy_timeout

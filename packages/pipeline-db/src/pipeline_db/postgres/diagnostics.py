@@ -20,6 +20,9 @@ from .migrations import STEPS, read_schema
 
 _TIMEOUT = 2.0  # seconds to wait for a lock, and for an answer besides, as a person is waiting too
 _LONG_TIMEOUT = 60.0  # seconds to go through all batches
+_CAN_REFUSE = 160_000  # the version of libpq that knows these options
+_NO_CREDENTIALS = {"require_auth": "none", "sslcertmode": "disable", "gssencmode": "disable"}
+_NO_PASSWORD = "none is sent to a server that a file of the current folder names; give it as --db-url"  # noqa: S105  # a message
 _SERVER = """
     SELECT current_setting('server_version'), current_setting('server_encoding'), current_setting('fsync'),
         current_setting('full_page_writes'), current_setting('synchronous_commit')
@@ -38,13 +41,21 @@ _MISSING_BATCHES = """
 """
 
 
-def examine_server(url: DatabaseUrl) -> list[Finding]:
+def examine_server(url: DatabaseUrl, *, sends_password: bool = True) -> list[Finding]:
     """Report on the server, its schema, this role's privileges and the batches."""
     libpq = psycopg.pq.version_pretty(psycopg.pq.version())
     findings = [Finding("psycopg", f"{psycopg.__version__} ({psycopg.pq.__impl__}), libpq {libpq}")]
+    if not sends_password and psycopg.pq.version() < _CAN_REFUSE:
+        return [*findings, Finding("database", url.shown, hint=f"not asked, as {_NO_PASSWORD}")]
+    options = {} if sends_password else _NO_CREDENTIALS
     try:
-        connection = open_connection(url, _TIMEOUT, _TIMEOUT)
+        connection = open_connection(url, _TIMEOUT, _TIMEOUT, options)
     except DatabaseError as error:
+        if "authentication method requirement" in error.message:
+            return [
+                *findings,
+                Finding("database", url.shown, hint=f"it asks for a password, and {_NO_PASSWORD}"),
+            ]
         return [*findings, Finding("database", url.shown, error)]
     findings.append(Finding("database", f"{url.shown}, reached"))
     try:

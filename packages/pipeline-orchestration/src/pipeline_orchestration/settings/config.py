@@ -31,7 +31,17 @@ from .parsing import (
     parse_folder,
     parse_text,
 )
-from .sources import TEXT_PIPELINE, VARIABLE_PREFIX, FoundValue, gather_settings
+from .sources import (
+    NAMED,
+    NO_FILES,
+    SETTINGS_FILES,
+    TEXT_PIPELINE,
+    VARIABLE_PREFIX,
+    FoundValue,
+    gather_settings,
+    log_named,
+    parse_flag,
+)
 
 if TYPE_CHECKING:
     from pipeline_db import DatabaseUrl
@@ -78,7 +88,7 @@ class Setting:
         help: one sentence on what it does, as ``--help`` prints it.
         parse: returns the typed value of a loose one, or raises `ValueError`.
         details: more sentences, for the documents and for the form of a deployment.
-        kind: type of the value in JSON and on the command line: `str`, `int` or `float`.
+        kind: type of the value in JSON and on the command line: `str`, `int`, `float` or, of a flag, `bool`.
         choices: all values it may have, where they are few.
         metavar: the word that stands for the value in ``--help``.
         before_command: whether its option stands before the name of the command, for all commands.
@@ -124,7 +134,8 @@ class PipelineConfig:
     `load` takes each setting from an argument or option, else from ``PIPELINE_<NAME>`` in the environment,
     else from ``pipeline.toml``, else from ``[tool.pipeline]`` of ``pyproject.toml`` in the current folder. A
     `db_url` is used instead of `db_path`; if both are given in different places, the place with the higher
-    rank decides.
+    rank decides. A settings file that somebody else may have written is refused; with `no_settings_files`,
+    none is read.
 
     Raises:
         ValueError: a value is out of bounds or of the wrong type.
@@ -186,6 +197,17 @@ class PipelineConfig:
         metadata={
             "help": "Pipeline to use, as package.module:attribute or file.py:attribute.",
             "metavar": "REF",
+            "before_command": True,
+            "in_flow": False,
+        },
+    )
+    no_settings_files: bool = field(
+        default=False,
+        metadata={
+            "help": "Leave out the settings files of the current folder.",
+            "parse": parse_flag,
+            "details": "Those of Prefect too: `.env`, `prefect.toml` and `[tool.prefect]`.",
+            "kind": bool,
             "before_command": True,
             "in_flow": False,
         },
@@ -281,12 +303,16 @@ class PipelineConfig:
     def load(cls, **arguments: object) -> "PipelineConfig":
         """Gather the settings from all places; an argument that is None is not given.
 
+        What a settings file says of the pipeline, a database or a cluster is logged.
+
         Raises:
             UsageError: ``usage.setting``, naming the setting and the place it was given in.
         """
         gathered = cls.gather(arguments)
         for fault in gathered.faults.values():
             raise fault
+        if not SETTINGS_FILES.isdisjoint(gathered.places.values()):
+            log_named_by_files(gathered)
         return gathered.config
 
     @classmethod
@@ -324,12 +350,26 @@ SETTINGS = tuple([Setting(each.name, each.default, **each.metadata) for each in 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
+def log_named_by_files(gathered: GatheredSettings) -> None:
+    """Log what a settings file says of something that will get code, records or passwords."""
+    from pipeline_orchestration.log_levels import set_log_level  # noqa: PLC0415  # it imports this module
+
+    with set_log_level(gathered.config.log_level):
+        for name, place in gathered.places.items():
+            if name in NAMED and place in SETTINGS_FILES:
+                log_named(name, place, getattr(gathered.config, name))
+
+
 def _find_conflicts(found: Mapping[str, FoundValue]) -> Iterator[tuple[str, UsageError]]:
     """Yield the errors of settings that do not exist or exclude each other, with the names of these."""
     for name, (_, place) in found.items():
         if name not in _BY_NAME:
             text = f"{escape(name)} ({place}): unknown setting; there are {', '.join(_BY_NAME)}"
             yield name, UsageError("usage.setting", text)
+    if NO_FILES in found and found[NO_FILES].place in SETTINGS_FILES:
+        text = f"{NO_FILES} ({found[NO_FILES].place}): a settings file cannot say this"
+        hint = f"give the option, or {VARIABLE_PREFIX}{NO_FILES.upper()}=1"
+        yield NO_FILES, UsageError("usage.setting", f"{text}; {hint}")
     if {"db_path", "db_url"} <= found.keys():
         text = f"db_url ({found['db_url'].place}): db_path is given there too, and one of them is enough"
         yield "db_url", UsageError("usage.setting", text)

@@ -137,7 +137,7 @@ def parse_parameters(
     spec = RunSpec(
         pipeline=make_address_absolute(pipeline),
         config=config,
-        params=definition.fill_parameters(given),
+        params=definition.fill_parameters(given, no_settings_files=config.no_settings_files),
         start_from=start_from,
         stop_after=stop_after,
         run_id=flow_run_id,
