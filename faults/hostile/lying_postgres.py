@@ -234,7 +234,9 @@ def answer_rows(change: Callable[[list[Column]], Sequence[Sequence[Column]]]) ->
     """Return a lie: the rows that are made of the first true row."""
 
     def answer(conversation: Conversation) -> None:
-        first = list(conversation.rows[0]) if conversation.rows else [(BIGINT, "1")]
+        first: list[Column] = [(BIGINT, "1")]
+        if conversation.rows:
+            first = list(conversation.rows[0])
         conversation.complete(encode_rows(change(first)))
 
     return answer

@@ -19,7 +19,7 @@ from .exceptions import translate_errors
 from .migrations import STEPS, read_schema
 
 _TIMEOUT = 2.0  # seconds to wait for a lock, and for an answer besides, as a person is waiting too
-_LONG_TIMEOUT = 60.0  # seconds to go through all batches
+_LONG_TIMEOUT = 30.0  # seconds to go through all batches
 _CAN_REFUSE = 160_000  # the version of libpq that knows these options
 _NO_CREDENTIALS = {"require_auth": "none", "sslcertmode": "disable", "gssencmode": "disable"}
 _NO_PASSWORD = "none is sent to a server that a file of the current folder names; give it as --db-url"  # noqa: S105  # a message
