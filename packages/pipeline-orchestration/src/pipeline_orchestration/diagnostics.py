@@ -17,7 +17,8 @@ from .engines.prefect.health import examine_api
 from .exceptions import OrchestrationError, UsageError
 from .execution.resume_command import build_run_command
 from .loading import load_pipeline
-from .settings.config import EngineName, PipelineConfig, TaskRunnerName, log_named_by_files
+from .log_levels import log_named_settings
+from .settings.config import EngineName, PipelineConfig, TaskRunnerName
 from .settings.sources import SETTINGS_FILES
 
 _NOT_ASKED = "not asked: no password or key is sent to a place that a file of the current folder names"
@@ -46,7 +47,7 @@ def diagnose(*, params: object = None, **arguments: object) -> list[Finding]:
     if not findings:
         given = ", ".join(f"{name} ({place})" for name, place in places.items())
         findings = [Finding("settings", given or "the defaults")]
-    log_named_by_files(gathered)
+    log_named_settings(gathered)
     if "pipeline" not in faults:
         findings += examine_parameters(config.pipeline, params, no_settings_files=config.no_settings_files)
     if "output_dir" not in faults:

@@ -14,9 +14,8 @@ from .execution.run_spec import RunSpec
 from .hooks import call_hooks
 from .inputs import RunInput, Stream
 from .loading import load_pipeline, make_address_absolute, warn_of_made_up_name
-from .log_levels import set_log_level
+from .log_levels import load_settings, set_log_level
 from .results import RunResult
-from .settings.config import PipelineConfig
 
 
 class PipelineRunner:
@@ -43,7 +42,7 @@ class PipelineRunner:
     ) -> None:
         definition = pipeline if isinstance(pipeline, PipelineDefinition) else None
         address = None if definition else pipeline
-        self.config = PipelineConfig.load(**settings, pipeline=address)
+        self.config = load_settings({**settings, "pipeline": address})
         # A definition that is handed over as an object has no address: workers are sent the object.
         self.address = None if definition else make_address_absolute(self.config.pipeline)
         self.pipeline = definition or load_pipeline(self.config.pipeline)

@@ -32,14 +32,12 @@ from .parsing import (
     parse_text,
 )
 from .sources import (
-    NAMED,
     NO_FILES,
     SETTINGS_FILES,
     TEXT_PIPELINE,
     VARIABLE_PREFIX,
     FoundValue,
     gather_settings,
-    log_named,
     parse_flag,
 )
 
@@ -303,16 +301,12 @@ class PipelineConfig:
     def load(cls, **arguments: object) -> "PipelineConfig":
         """Gather the settings from all places; an argument that is None is not given.
 
-        What a settings file says of the pipeline, a database or a cluster is logged.
-
         Raises:
             UsageError: ``usage.setting``, naming the setting and the place it was given in.
         """
         gathered = cls.gather(arguments)
         for fault in gathered.faults.values():
             raise fault
-        if not SETTINGS_FILES.isdisjoint(gathered.places.values()):
-            log_named_by_files(gathered)
         return gathered.config
 
     @classmethod
@@ -348,16 +342,6 @@ SETTINGS = tuple([Setting(each.name, each.default, **each.metadata) for each in 
 """All settings, in the order in which ``--help`` and the documents show them."""
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
-
-
-def log_named_by_files(gathered: GatheredSettings) -> None:
-    """Log what a settings file says of something that will get code, records or passwords."""
-    from pipeline_orchestration.log_levels import set_log_level  # noqa: PLC0415  # it imports this module
-
-    with set_log_level(gathered.config.log_level):
-        for name, place in gathered.places.items():
-            if name in NAMED and place in SETTINGS_FILES:
-                log_named(name, place, getattr(gathered.config, name))
 
 
 def _find_conflicts(found: Mapping[str, FoundValue]) -> Iterator[tuple[str, UsageError]]:

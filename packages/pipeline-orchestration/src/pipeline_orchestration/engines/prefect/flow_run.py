@@ -21,8 +21,9 @@ from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.hooks import call_hooks
 from pipeline_orchestration.inputs import RunInput, from_text
 from pipeline_orchestration.loading import load_pipeline, make_address_absolute
+from pipeline_orchestration.log_levels import load_settings
 from pipeline_orchestration.results import RunResult
-from pipeline_orchestration.settings.config import EngineName, PipelineConfig
+from pipeline_orchestration.settings.config import EngineName
 from pipeline_orchestration.settings.sources import FoundValue
 
 from .client_settings import hide_tracebacks_of_run
@@ -125,8 +126,8 @@ def parse_parameters(
         UsageError: a parameter is invalid, or the pipeline cannot be imported.
     """
     hide_tracebacks_of_run(flow_run_id)
-    config = PipelineConfig.load(
-        **{name: from_text(value) if name in _PLACES and value else value for name, value in settings.items()}
+    config = load_settings(
+        {name: from_text(value) if name in _PLACES and value else value for name, value in settings.items()}
     )
     definition = load_pipeline(pipeline)
     definition.select_jobs(start_from, stop_after)  # misuse is raised before anything runs
