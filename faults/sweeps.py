@@ -4,6 +4,7 @@ from checker_selftest import JUDGE
 from command_syscall_faults import COMMAND_ERRORS, COMMAND_KILLS
 from fsync_order import ORDER
 from fuzz.fuzz_sweep import FUZZ
+from hostile.hostile_sweep import HOSTILE
 from lock_waits import WAITS
 from many_processes import DIFFERENT, RACES, SAME
 from network_isolation import QUIET
@@ -33,6 +34,7 @@ SWEEPS: tuple[Sweep, ...] = (
     WAITS,
     PREFECT,
     PREFECT_SIGNALS,
+    HOSTILE,
     CANARY,
     QUIET,
     LAWS,

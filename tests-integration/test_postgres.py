@@ -130,7 +130,7 @@ def test_doctor_checks_the_server(pipeline, url):
 
     found = {each["what"]: each for each in json.loads(done.stdout)["findings"]}
     assert 0 == done.returncode
-    assert f"{url.replace(f':{SECRET}@', '@')}, reached" == found["database"]["found"]
+    assert f"{re.sub(r'[?].*', '?…', url.replace(f':{SECRET}@', '@'))}, reached" == found["database"]["found"]
     assert "1 finalized, none unfinished" == found["batches"]["found"]
     assert SECRET not in done.stdout + done.stderr
 
@@ -142,6 +142,10 @@ def test_doctor_checks_the_server(pipeline, url):
         (f"mysql://me:{SECRET}@127.0.0.1/d", "usage.setting", 2),
         (f"postgresql://me:{SECRET}@127.0.0.1:1/d", "database.unavailable", 6),
         (f"postgresql://me:{SECRET}@127.0.0.1/d?nonsense=1", "database.unavailable", 6),
+        (f"postgresql://me@127.0.0.1/d?Password={SECRET}", "usage.setting", 2),
+        (f"postgresql://me@127.0.0.1/d?p%61ssword={SECRET}", "usage.setting", 2),
+        (f"postgresql://me@127.0.0.1/d#password={SECRET}", "usage.setting", 2),
+        (f"postgresql://me@127.0.0.1:1/d?passwd={SECRET}", "database.unavailable", 6),
     ],
 )
 def test_no_error_shows_the_password(pipeline, url, bad_url, code, exits):
@@ -151,6 +155,18 @@ def test_no_error_shows_the_password(pipeline, url, bad_url, code, exits):
         assert (exits, True) == (done.returncode, f"[{code}]" in done.stderr)
         assert SECRET not in done.stdout + done.stderr
         assert not Path("data").exists()
+
+
+@pytest.mark.parametrize("name", ["application_name", "options", "sslmode"])
+def test_no_message_repeats_the_query(pipeline, url, name):
+    """Only the command that continues does: without the query it might be about another database."""
+    bad_url = f"postgresql://me@127.0.0.1:1/d?{name}=-cx%3D{SECRET}"
+    done = pipeline("--log-level", "DEBUG", "--db-url", bad_url, "run", "sample.txt")
+    report = pipeline("--db-url", bad_url, "doctor")
+
+    assert (6, 6, 1) == (done.returncode, report.returncode, done.stderr.count(SECRET))
+    assert SECRET in done.stderr.partition("To continue")[2].partition("\n")[0]
+    assert SECRET not in report.stdout + report.stderr
 
 
 def test_a_runner_uses_the_server(url, monkeypatch):

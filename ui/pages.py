@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from fixtures import Fixtures
+from fixtures import HOSTILE, HOSTILE_NAMES, LONG_HOSTILE, Fixtures
 from playwright.sync_api import Page, expect, sync_playwright
+from server import find_objects
 
 _TIMEOUT = 30_000  # milliseconds for a text to appear
 _SIZE = {"width": 1180, "height": 760}
@@ -38,6 +40,7 @@ def check_pages(page: Page, url: str, fixtures: Fixtures, shots: Path) -> None:
         _check_progress,
         _check_worker_run,
         _check_form,
+        _check_hostile_names,
     ):
         print(check.__name__.strip("_").replace("_", " "), flush=True)
         check(page, url, fixtures, shots)
@@ -105,6 +108,61 @@ def _check_form(page: Page, url: str, fixtures: Fixtures, shots: Path) -> None:
         if not any(value in each for each in values):
             raise AssertionError(f"no field of the form holds {value}: {values}")
     _take_picture(page, shots / "form.png")
+
+
+def _check_hostile_names(page: Page, url: str, fixtures: Fixtures, shots: Path) -> None:
+    """Check in both UIs that a name stays text: none becomes an image, a link or a script."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("dialog", lambda dialog: asked.append(f"a dialog at {page.url}, {dialog.message}"))
+    run, long, deployment = fixtures.hostile, fixtures.hostile_long, fixtures.hostile_deployment
+    pages: dict[str, tuple[str, ...]] = {
+        "runs": ("runs", LONG_HOSTILE),
+        "run": (f"runs/flow-run/{run}", *HOSTILE_NAMES[:1]),
+        "run-artifacts": (f"runs/flow-run/{run}?tab=Artifacts", *HOSTILE_NAMES[:1]),
+        "artifacts": ("artifacts", LONG_HOSTILE),
+        "history": ("artifacts/key/pipeline-text-progress", LONG_HOSTILE),
+        "deployment": (f"deployments/deployment/{deployment}", "hostile"),
+        "form": (f"deployments/deployment/{deployment}/run", "inputs"),
+    }
+    for position, task in enumerate(_find(url, "task_runs", run)[: len(HOSTILE_NAMES)]):
+        pages[f"task-{position}"] = f"runs/task-run/{task['id']}", task["name"]
+    for artifact in _find(url, "artifacts", run):
+        names = [f"gone/{name}" for name in HOSTILE_NAMES]
+        pages[artifact["key"]] = f"artifacts/artifact/{artifact['id']}", *names
+    for artifact in _find(url, "artifacts", long):
+        pages[f"{artifact['key']}-of-one"] = f"artifacts/artifact/{artifact['id']}", LONG_HOSTILE
+    missing = {f"pipeline-text-{name}" for name in ("summary", "failure", "progress-of-one")} - pages.keys()
+    if missing:
+        raise AssertionError(f"artifacts are missing: {missing}")
+    for ui in ("", "v2/"):
+        for name, (path, *texts) in pages.items():
+            page.goto(f"{url}/{ui}{path}")
+            _expect_texts(page, *texts)
+            _take_picture(page, shots / f"hostile-{ui.replace('/', '-')}{name}.png")
+            _require_only_text(page)
+    if wrong := [each for each in asked if HOSTILE in urlsplit(each).netloc or each.startswith("a dialog")]:
+        raise AssertionError(f"asked for by a page: {wrong}")
+
+
+def _find(url: str, what: str, run: str) -> list[dict[str, str]]:
+    """Return the artifacts or the task runs of a flow run."""
+    return find_objects(url, what, {"flow_runs": {"id": {"any_": [run]}}})
+
+
+def _require_only_text(page: Page) -> None:
+    """Raise if an element of the page was made of a hostile name."""
+    made = page.evaluate(
+        """host => [...document.querySelectorAll('[src], [href], [data], [onerror]')]
+            .filter(each => each.hasAttribute('onerror') || ['src', 'href', 'data']
+                .filter(name => each.hasAttribute(name))
+                .map(name => new URL(each.getAttribute(name), location))
+                .some(url => url.protocol === 'javascript:' || url.host.includes(host)))
+            .map(each => each.outerHTML)""",
+        HOSTILE,
+    )
+    if made:
+        raise AssertionError(f"{page.url}: a name became {made}")
 
 
 def _open_artifact(page: Page, url: str, run: str, key: str) -> None:

@@ -1,5 +1,6 @@
 """A Prefect server with its UI on a free local port, and commands that use it."""
 
+import json
 import os
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 _TIMEOUT = 180  # seconds: the first start runs all migrations
 
@@ -59,6 +61,22 @@ def run_server(place: Path) -> Iterator[Server]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def find_objects(url: str, what: str, body: object) -> list[dict[str, str]]:
+    """Return the objects that a filter of the API finds, such as flow runs.
+
+    Args:
+        url: URL of the UI.
+        what: their kind, as the API names it.
+        body: the filter.
+    """
+    request = Request(
+        f"{url}/api/{what}/filter", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urlopen(request, timeout=30) as answer:
+        found: list[dict[str, str]] = json.load(answer)
+    return found
 
 
 def _build_environment(place: Path, url: str) -> dict[str, str]:

@@ -65,6 +65,8 @@ Options:
                                   Auto is Prefect where an API is configured.
   --pipeline REF                  Pipeline to use, as package.module:attribute
                                   or file.py:attribute.
+  --no-settings-files             Leave out the settings files of the current
+                                  folder.
   --version                       Show the version and exit.
   -h, --help                      Show this message and exit.
 

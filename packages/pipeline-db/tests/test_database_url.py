@@ -64,6 +64,56 @@ def test_an_invalid_url_is_rejected_and_not_shown(given):
     assert not any(part in str(caught.value) for part in ("hid", "den"))
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "postgresql://h/d?Password=hidden",
+        "postgresql://h/d?sslmode=require&PASSWORD=hidden",
+        "postgresql://h/d?p%61ssword=hidden",
+        "postgresql://h/d?%70%61%73%73%77%6f%72%64=hidden",
+        "postgresql://h/d?p%2561ssword=hidden",
+        "postgresql://h/d#password=hidden",
+        "postgresql://h#password=hidden",
+        "postgresql://h#hidden/d",
+        "postgresql://h/d?sslmode=require#password=hidden",
+        "postgresql://h/d?#hidden",
+        "postgresql://me#hidden@h/d",
+        "postgresql://me?hidden@h/d",
+        "postgresql://h/d?hidden",
+        "postgresql://h/d?=hidden",
+        "POSTGRESQL://h/d?password=hidden",
+    ],
+)
+def test_a_password_in_another_place_is_refused_and_not_shown(given):
+    """The driver knows no fragment, and no parameter with such a name."""
+    with pytest.raises(ValueError, match=r"URL") as caught:
+        DatabaseUrl(given)
+
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["passwd", "pwd", "api_token", "client_secret", "credentials", "password2"])
+def test_what_is_meant_as_a_secret_is_hidden_under_any_name(name):
+    url = DatabaseUrl(f"postgresql://h/d?{name}=hidden#1&sslmode=require")
+
+    assert ("postgresql://h/d?sslmode=require", True) == (str(url), url.has_password)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("postgresql://me:pw@h/d", "postgresql://me@h/d"),
+        ("postgresql://me:p#w@h/d", "postgresql://me@h/d"),
+        ("postgresql://me@h:1,[::1]/d?sslmode=require", "postgresql://me@h:1,[::1]/d?…"),
+        ("postgresql:///d?password=pw", "postgresql:///d?…"),
+        ("postgresql:///d?", "postgresql:///d"),
+        ("postgresql://me?password=pw@h/d", "postgresql://me?…"),
+    ],
+)
+def test_a_message_repeats_no_query(given, shown):
+    assert shown == DatabaseUrl(given).shown
+
+
 def test_the_password_is_not_pickled(monkeypatch):
     monkeypatch.delenv("PIPELINE_DB_URL", raising=False)
     url = DatabaseUrl(WITH)
@@ -102,6 +152,16 @@ def test_the_message_of_a_driver_is_redacted():
 
     assert "no user … (…)" == url.redact("no user s3cr:t@! (s3cr:t%40!)")
     assert "a b c" == DatabaseUrl("postgresql://u:a@h/d").redact("a b c")
+
+
+def test_what_a_driver_quotes_of_the_query_is_redacted():
+    """Other than the address of the server, without which nobody finds the fault."""
+    url = DatabaseUrl("postgresql:///d?host=/run/pg&sslmode=req%20uire&options=-cTimeZone%3Dhid%20-cx%3Dy")
+    message = 'invalid sslmode value: "req uire"; "TimeZone": "hid"; socket "/run/pg/.s"; hid is required'
+
+    assert 'invalid sslmode value: "…"; "TimeZone": "…"; socket "/run/pg/.s"; hid is required' == url.redact(
+        message
+    )
 
 
 def test_a_store_accepts_a_url_as_text():

@@ -72,8 +72,8 @@ def test_the_wait_ends_with_the_timeout(postgres_store, paused, busy_timeout):
 
     assert busy_timeout <= time.monotonic() - start
 
-    text = f"{postgres_store.place}: in use by another process for over {busy_timeout:g} s; try again later, "
-    assert ("database.busy", f"{text}or wait longer with --busy-timeout", False) == (
+    text = f"{postgres_store.place.shown}: in use by another process for over {busy_timeout:g} s; "
+    assert ("database.busy", f"{text}try again later, or wait longer with --busy-timeout", False) == (
         caught.value.code,
         str(caught.value),
         caught.value.retriable,

@@ -33,7 +33,7 @@ def test_an_empty_schema(store, examine_store):
 
     name = str(store.place).rpartition("%3D")[2]
     assert ["psycopg", "database", "PostgreSQL", "durability", "schema", "privileges"] == list(findings)
-    assert f"{store.place}, reached" == findings["database"].found
+    assert f"{store.place.shown}, reached" == findings["database"].found
     assert f"{name}: none yet, created by the first load" == findings["schema"].found
     assert "sufficient to load and finalize" == findings["privileges"].found
     assert not any(each.error or each.hint for each in findings.values())
@@ -62,7 +62,7 @@ def test_records_without_a_batch_are_damage(store, examine_store, ask):
 
     assert isinstance(error, CorruptError)
     text = "is damaged (records of batches that do not exist: 1, 3, 4, …); restore a backup"
-    assert f"{store.place}: {text}" == str(error)
+    assert f"{store.place.shown}: {text}" == str(error)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_an_unreachable_server_is_an_error():
     first, second = examine_database("postgresql://me:s3cret@/d?host=/nowhere")
 
     assert ("psycopg", None) == (first.what, first.error)
-    assert ("database", "postgresql://me@/d?host=/nowhere", "database.unavailable") == (
+    assert ("database", "postgresql://me@/d?…", "database.unavailable") == (
         second.what,
         second.found,
         second.error.code,

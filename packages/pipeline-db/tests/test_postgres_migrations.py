@@ -30,7 +30,7 @@ def get_error(store):
     for act in (store.check, lambda: store.load(A, ONE, SKIP), lambda: store.finalize(1)):
         with pytest.raises(DatabaseError) as caught:
             act()
-        errors.append((caught.value.code, str(caught.value).removeprefix(f"{store.place}: ")))
+        errors.append((caught.value.code, str(caught.value).removeprefix(f"{store.place.shown}: ")))
     assert errors == errors[:1] * 3
     return errors[0]
 

@@ -28,7 +28,11 @@ def test_an_unknown_batch_is_an_error(store, read_everything, batch_id):
     with pytest.raises(BatchError) as caught:
         store.finalize(batch_id)
 
-    assert ("batch.not_found", f"no batch with id {batch_id} in {store.place}", batch_id) == (
+    assert (
+        "batch.not_found",
+        f"no batch with id {batch_id} in {getattr(store.place, 'shown', store.place)}",
+        batch_id,
+    ) == (
         caught.value.code,
         str(caught.value),
         caught.value.batch_id,

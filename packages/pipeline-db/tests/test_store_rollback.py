@@ -123,7 +123,7 @@ def test_records_that_the_database_rejects_are_an_error(store, assert_nothing_le
         store.load(A, chunks, SKIP)
 
     expected = text if store.path else ON_SERVER[text.split()[0]]
-    assert ("database.failed", f"{store.place}: {expected}", False) == (
+    assert ("database.failed", f"{getattr(store.place, 'shown', store.place)}: {expected}", False) == (
         caught.value.code,
         str(caught.value),
         caught.value.retriable,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_jobs import InputError, Url, parse_location
-from pipeline_jobs.storage.location import is_url, redact_url
+from pipeline_jobs.storage.location import is_url, redact_url, redact_urls
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,44 @@ def test_refused_url_is_not_repeated(given, reason):
 def test_file_url_of_another_machine_is_refused():
     with pytest.raises(InputError, match=r"^file://host/x: a file of this machine is file:///…, with three"):
         parse_location("file://host/x")
+
+
+@pytest.mark.parametrize(
+    "given", ["file://me:secret@host/x", "file://me:sec ret@host/x?secret", "file://host/x#secret"]
+)
+def test_refused_file_url_is_repeated_without_password_and_query(given):
+    with pytest.raises(InputError, match=r"^file://host/x.{0,2}: a file of this machine") as caught:
+        parse_location(given)
+
+    assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://host/x.txt", "https://host/x.txt"),
+        ("https://host/x.txt?ticket=1", "https://host/x.txt?…"),
+        ("s3://bucket/x.txt?versionId=1", "s3://bucket/x.txt?…"),
+        ("s3://bucket/x.txt#part?page=1", "s3://bucket/x.txt#…"),
+    ],
+)
+def test_message_repeats_no_query_and_no_fragment(url, shown):
+    assert shown == parse_location(url).shown == Url(url).shown
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("GET 'https://me:secret@host/x?t=secret' failed", "GET 'https://host/x' failed"),
+        (
+            "no route to https://host/x#secret, or to http://h?secret",
+            "no route to https://host/x or to http://h",
+        ),
+        ("what? no #1", "what? no #1"),
+    ],
+)
+def test_message_of_a_library_is_cleared_of_passwords_and_queries(message, shown):
+    assert shown == redact_urls(message)
 
 
 @pytest.mark.parametrize(

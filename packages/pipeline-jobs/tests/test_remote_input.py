@@ -249,6 +249,17 @@ def test_http_error_has_its_code(web, tmp_path, status, code, retriable):
     assert (code, retriable) == (result.code, result.retriable)
 
 
+def test_message_repeats_no_query_and_no_fragment(web, tmp_path):
+    """Whatever a parameter is called, it may hold a key."""
+    web.files["/binary?ticket=s3cret"] = b"\xff"
+    for path in ("/gone?ticket=s3cret", "/gone#s3cret", "/binary?ticket=s3cret"):
+        result = JobA(tmp_path).execute(url(web, path))
+
+        assert not result.success
+        assert "s3cret" not in result.error
+        assert result.error.startswith(url(web, path.partition("?")[0].partition("#")[0]))
+
+
 def test_missing_server_is_unreachable(web, tmp_path):
     result = JobA(tmp_path).execute("http://127.0.0.1:1/x.txt")
 

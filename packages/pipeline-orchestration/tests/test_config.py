@@ -11,8 +11,8 @@ from pipeline_jobs import OnDuplicate
 from pipeline_orchestration import EngineName, LogLevel, PipelineConfig, TaskRunnerName, UsageError
 
 DASK = "tcp://host:port, tls://host:port, ucx://host:port, ws://host:port or wss://host:port"
-ALL = "log_level, output_dir, db_path, db_url, engine, pipeline, concurrency, task_runner, dask_address"
-ALL += ", ray_address, on_duplicate, encoding, max_record_bytes, max_unpacked_bytes"
+ALL = "log_level, output_dir, db_path, db_url, engine, pipeline, no_settings_files, concurrency, task_runner"
+ALL += ", dask_address, ray_address, on_duplicate, encoding, max_record_bytes, max_unpacked_bytes"
 ALL += ", max_unpacked_ratio, busy_timeout"
 
 
@@ -30,6 +30,7 @@ def test_defaults(folder):
         "max_record_bytes": 16 * 1024 * 1024,
         "max_unpacked_bytes": 1024**4,
         "max_unpacked_ratio": 2000,
+        "no_settings_files": False,
         "concurrency": 1,
         "task_runner": None,
         "dask_address": None,
@@ -111,6 +112,8 @@ def test_paths_become_absolute(folder, tmp_path, monkeypatch, given, expected):
         ("task_runner", "mpi", "expected threads, processes, dask or ray, got 'mpi'"),
         ("dask_address", "host:8786", f"expected {DASK}, without a password"),
         ("dask_address", "tcp://me:secret@host:8786", f"expected {DASK}, without a password"),
+        ("dask_address", "tcp://host:8786?token=secret", f"expected {DASK}, without a password"),
+        ("dask_address", "tcp://host:8786/#secret", f"expected {DASK}, without a password"),
         ("ray_address", "tcp://host:1", "expected ray://host:port, without a password"),
         ("encoding", "utf-99", "unknown text encoding 'utf-99', try utf-8 or latin-1"),
         ("output_dir", "~nobody-of-that-name/out", "there is no home directory ~nobody-of-that-name"),

@@ -2,9 +2,10 @@
 
 import errno
 import re
+import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -133,6 +134,31 @@ def test_no_answer_within_the_timeout_is_an_error(monkeypatch):
 
     text = f"http://127.0.0.1:{port}/api: no answer within 0.2 s; start it, or use --engine local"
     assert ("orchestration.unreachable", text, True) == values[2]
+
+
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"])
+def test_an_answer_without_end_is_an_error_or_enough(monkeypatch, begin):
+    """A byte now and then: each timeout begins anew."""
+    monkeypatch.setattr(health, "_LONGEST_TIME", 0.5)
+    stopping = threading.Event()
+
+    def answer(connection):
+        with connection, suppress(OSError):
+            connection.sendall(begin)
+            while not stopping.wait(0.05):
+                connection.sendall(b"H")
+
+    def serve():
+        while not stopping.is_set():
+            answer(listening.accept()[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, daemon=True).start()
+        found, _, error = examine(f"http://127.0.0.1:{listening.getsockname()[1]}/api")
+        stopping.set()
+
+    assert ("answers in" in found) == bool(begin)
+    assert (error is None) == bool(begin)
 
 
 @pytest.mark.parametrize(

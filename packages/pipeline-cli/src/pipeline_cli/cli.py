@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import click
 
-from pipeline_orchestration import load_pipeline, resolve_pipeline_address
+from pipeline_orchestration import LogLevel, load_pipeline, resolve_pipeline_address
+from pipeline_orchestration.log_levels import set_log_level
 
 from .commands.deploy import deploy, serve
 from .commands.run import run, run_all
 from .exit_codes import get_exit_code
+from .log_setup import log_to_stderr
 from .options import GLOBAL_OPTIONS, PARAM_OPTION, parse_params
 from .streams import begin_results, divert_output
 
@@ -33,7 +35,10 @@ def cli(context: click.Context, /, **options: str | None) -> None:
 @click.pass_obj
 def list_jobs(options: dict[str, str | None]) -> None:
     """List all available jobs in the pipeline."""
-    pipeline = load_pipeline(resolve_pipeline_address(options["pipeline"]))
+    level = LogLevel(options["log_level"] or LogLevel.INFO)
+    with log_to_stderr(level), set_log_level(level):
+        address = resolve_pipeline_address(options["pipeline"], options["no_settings_files"])
+    pipeline = load_pipeline(address)
     names = pipeline.names
     begin_results()
     click.echo("Available jobs:")
@@ -56,7 +61,8 @@ def doctor(context: click.Context, /, param: Sequence[str], as_document: bool) -
 
     if as_document:
         divert_output()
-    findings = diagnose_installation(context.obj, parse_params(param))
+    with log_to_stderr():
+        findings = diagnose_installation(context.obj, parse_params(param))
     (print_json if as_document else print_table)(findings)
     context.exit(get_exit_code(find_worst_code(findings)))
 

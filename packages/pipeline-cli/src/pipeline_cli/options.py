@@ -41,6 +41,8 @@ def make_option(
         value_type = click.Choice(choices, case_sensitive=kind is not LogLevel)
         metavar = f"[{'|'.join(choices)}]"  # Click would show those of LogLevel in lower case
     flag = f"--{name.replace('_', '-')}"
+    if kind is bool:
+        return click.Option([flag], is_flag=True, default=None, flag_value=True, type=bool, help=help_text)
     complete = complete_files if metavar in ("PATH", "REF") else None
     return click.Option([flag], type=value_type, metavar=metavar, help=help_text, shell_complete=complete)
 

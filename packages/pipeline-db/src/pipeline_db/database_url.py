@@ -2,17 +2,20 @@
 
 import os
 import re
+from collections.abc import Iterable
 from typing import Self
 from urllib.parse import unquote
 
-_HOST = r"(?:\[[^\]@/?]*\]|[^:,@/?\[\]]*)(?::[0-9]*)?"
+_HOST = r"(?:\[[^\]@/?#]*\]|[^:,@/?#\[\]]*)(?::[0-9]*)?"
+_PAIR = "[a-z0-9_]+=[^&]*"  # libpq knows no other names; in capitals or encoded, they would hide a password
 _URL = re.compile(
-    r"postgres(?:ql)?://(?:(?P<user>[^:@/]*)(?P<password>:[^@/]*)?@)?"
-    rf"(?P<hosts>{_HOST}(?:,{_HOST})*)(?P<name>/[^@?]*)?(?P<query>\?(?:\w+=[^&]*(?:&\w+=[^&]*)*)?)?"
+    r"postgres(?:ql)?://(?:(?P<user>[^:@/?#]*)(?P<password>:[^@/]*)?@)?"
+    rf"(?P<hosts>{_HOST}(?:,{_HOST})*)(?P<name>/[^@?#]*)?(?P<query>\?(?:{_PAIR}(?:&{_PAIR})*)?)?"
 )
-_SECRET = frozenset(
-    {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
-)
+# Also names that libpq refuses, such as passwd: what they hold is meant as a secret.
+_SECRET = re.compile(r"pass(?!file$)|pwd|secret|token|credential|scram_\w*key")
+_ADDRESS = frozenset({"dbname", "host", "hostaddr", "port", "user"})
+"""Parameters whose values a driver's message may repeat: it names the server by them."""
 _MIN_REDACTED = 4
 """Characters; a shorter secret is not redacted from a driver's message, as it may be part of any word."""
 _VARIABLE = "PIPELINE_DB_URL"
@@ -32,7 +35,10 @@ class DatabaseUrl:
         ValueError: the URL is invalid; the message does not repeat any part of it.
     """
 
-    __slots__ = ("_full", "_secrets", "_text")
+    __slots__ = ("_full", "_hidden", "_secrets", "_text", "shown")
+
+    shown: str
+    """For messages: the text without the query too."""
 
     def __init__(self, text: str) -> None:
         if not text.isprintable() or " " in text:
@@ -42,22 +48,21 @@ class DatabaseUrl:
         match = _URL.fullmatch(text)
         if not match:
             text = "expected a URL like postgresql://user@host:5432/database?sslmode=require"
-            raise ValueError(f"{text}; in a password, write @ as %40 and / as %2F")
+            hint = "in a password, write @ as %40 and / as %2F; elsewhere, write # as %23"
+            raise ValueError(f"{text}; {hint}; names of parameters are lower case")
         user, password, query = match["user"] or "", match["password"] or "", match["query"] or ""
-        pairs = [pair.partition("=") for pair in query[1:].split("&") if pair]
-        kept = "&".join(key + equals + value for key, equals, value in pairs if unquote(key) not in _SECRET)
-        secrets = [password[1:], *(value for key, _, value in pairs if unquote(key) in _SECRET)]
+        pairs = [pair.partition("=")[::2] for pair in query[1:].split("&") if pair]
+        secrets = [password[1:], *(value for key, value in pairs if _SECRET.search(key))]
+        kept = [(key, value) for key, value in pairs if not _SECRET.search(key)]
+        if any("#" in value for _, value in kept):
+            raise ValueError("the URL of a database has no fragment; write # as %23")
+        user = f"{user}@" if user else ""
+        address = f"postgresql://{user}{match['hosts']}{match['name'] or ''}"
         self._full = text
-        self._text = "".join(
-            (
-                "postgresql://",
-                f"{user}@" if user else "",
-                match["hosts"],
-                match["name"] or "",
-                f"?{kept}" if kept else "",
-            )
-        )
+        self._text = f"{address}?{'&'.join(map('='.join, kept))}" if kept else address
+        self.shown = f"{address}?…" if pairs else address
         self._secrets = tuple(secret for secret in secrets if secret)
+        self._hidden = tuple(value for key, value in kept if value and key not in _ADDRESS)
 
     @classmethod
     def complete(cls, text: str) -> Self:
@@ -83,11 +88,15 @@ class DatabaseUrl:
         return self._full
 
     def redact(self, text: str) -> str:
-        """Return a driver's message without the password, which the driver may have repeated."""
-        secrets = {spelling for secret in self._secrets for spelling in (secret, unquote(secret))}
-        for secret in sorted(secrets, key=len, reverse=True):
+        """Return a driver's message without what it repeats of the password and the query."""
+        for secret in _list_spellings(self._secrets):
             if len(secret) >= _MIN_REDACTED:
                 text = text.replace(secret, "…")
+        # Of these, only what the driver quotes: one may be a word like any other.
+        for value in _list_spellings(self._hidden):
+            parts = {value, *re.findall(r"=([^\s=]+)", value)}  # options hold settings of the server
+            for part in sorted(parts, key=len, reverse=True):
+                text = re.sub(rf"(?<=[\"'«„“]){re.escape(part)}(?=[\"'»“”])", "…", text)
         return text
 
     def __str__(self) -> str:
@@ -111,6 +120,12 @@ class DatabaseUrl:
     def __reduce__(self) -> tuple[object, ...]:
         # Only the text without the password is sent to another process.
         return type(self).complete, (self._text,)
+
+
+def _list_spellings(values: Iterable[str]) -> list[str]:
+    """Return values as they stand in a URL and as they are meant, the longest first."""
+    spellings = {spelling for value in values for spelling in (value, unquote(value))}
+    return sorted(spellings, key=len, reverse=True)
 
 
 def is_url(text: str) -> bool:

@@ -10,7 +10,7 @@ from .postgres import check_driver
 from .sqlite.diagnostics import examine_file
 
 
-def examine_database(place: Path | str | DatabaseUrl) -> list[Finding]:
+def examine_database(place: Path | str | DatabaseUrl, *, sends_password: bool = True) -> list[Finding]:
     """Report which library is in use, how durable a commit is, and whether the database is intact.
 
     Do not call this for a SQLite file that this process has open: closing the file here drops the locks of
@@ -18,6 +18,8 @@ def examine_database(place: Path | str | DatabaseUrl) -> list[Finding]:
 
     Args:
         place: a file, or the URL of a PostgreSQL database.
+        sends_password: whether a server may be sent a password, that of the URL or of the environment, or a
+            certificate.
 
     Raises:
         ValueError: the URL is invalid.
@@ -29,7 +31,7 @@ def examine_database(place: Path | str | DatabaseUrl) -> list[Finding]:
     try:
         check_driver(place)
     except DatabaseError as error:
-        return [Finding("database", str(place), error)]
+        return [Finding("database", place.shown, error)]
     from .postgres.diagnostics import examine_server  # noqa: PLC0415  # psycopg takes 0.2 s to import
 
-    return examine_server(place)
+    return examine_server(place, sends_password=sends_password)

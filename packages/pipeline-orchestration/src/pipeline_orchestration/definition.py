@@ -211,17 +211,18 @@ class PipelineDefinition:
         """The names of the jobs in order."""
         return tuple(self._specs)
 
-    def fill_parameters(self, given: object = None) -> object:
+    def fill_parameters(self, given: object = None, *, no_settings_files: bool = False) -> object:
         """Return an instance of the class of the parameters, filled from all places; None without a class.
 
         Args:
             given: a mapping of values with the highest rank, or an instance; None if there is none.
+            no_settings_files: leave out the settings files.
 
         Raises:
             UsageError: ``usage.params``, naming everything that is wrong.
         """
         if self.parameters:
-            return self.parameters.fill(given)
+            return self.parameters.fill(given, no_settings_files=no_settings_files)
         if given:
             names = f" {', '.join(map(str, given))}" if isinstance(given, Mapping) else ""
             text = f"pipeline {self.name!r} declares no parameters, and is given{names or ' some'}"

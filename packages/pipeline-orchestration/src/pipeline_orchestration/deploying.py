@@ -1,13 +1,15 @@
 """Deployments of what a `PipelineRunner` would run, for workers or served from this process."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from .engines.dispatch import import_prefect
+from .engines.dispatch import check_settings_files, import_prefect
 from .engines.prefect.api_url import find_api_url
 from .engines.prefect.deployment_spec import CreatedDeployment, DeploymentSpec
 from .exceptions import OrchestrationError
 from .log_levels import set_log_level
+from .settings.sources import NO_FILES, VARIABLE_PREFIX
 
 if TYPE_CHECKING:
     from .runner import PipelineRunner
@@ -79,6 +81,9 @@ def serve(
         UsageError: as `deploy`.
         OrchestrationError: as `deploy`.
     """
+    if runner.config.no_settings_files:
+        check_settings_files("the runs", no_settings_files=True)
+        os.environ[f"{VARIABLE_PREFIX}{NO_FILES.upper()}"] = "1"  # for the processes of its runs
     spec = _prepare_deployment(runner, name, inputs, options)
     from .engines.prefect import deployments  # noqa: PLC0415  # see `import_prefect`
 
@@ -99,19 +104,20 @@ def _prepare_deployment(
         inputs=list(inputs),
         **options,
     )
-    _check_api()
-    import_prefect()
+    check_settings_files(no_settings_files=runner.config.no_settings_files)
+    _check_api(no_settings_files=runner.config.no_settings_files)
+    import_prefect(no_settings_files=runner.config.no_settings_files)
     return spec
 
 
-def _check_api() -> None:
+def _check_api(*, no_settings_files: bool) -> None:
     """Refuse to deploy where no API is configured: a temporary server would be gone at once.
 
     Raises:
         OrchestrationError: ``orchestration.no_api``; ``orchestration.settings``: Prefect's cannot be read.
     """
     try:
-        api = find_api_url()
+        api = find_api_url(no_settings_files=no_settings_files)
     except ValueError as error:
         text = f"Prefect's settings cannot be read: {error}"
         raise OrchestrationError("orchestration.settings", text) from error

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pipeline_db import PeeweeStore, examine_database
 from pipeline_db.queries import LOADED
-from pipeline_jobs import Finding, JobC
+from pipeline_jobs import Finding, JobC, Url
 from pipeline_jobs.diagnostics import examine_folder
 from pipeline_jobs.exceptions import make_failure
 
@@ -17,7 +17,11 @@ from .engines.prefect.health import examine_api
 from .exceptions import OrchestrationError, UsageError
 from .execution.resume_command import build_run_command
 from .loading import load_pipeline
+from .log_levels import log_named_settings
 from .settings.config import EngineName, PipelineConfig, TaskRunnerName
+from .settings.sources import SETTINGS_FILES
+
+_NOT_ASKED = "not asked: no password or key is sent to a place that a file of the current folder names"
 
 
 def diagnose(*, params: object = None, **arguments: object) -> list[Finding]:
@@ -30,7 +34,8 @@ def diagnose(*, params: object = None, **arguments: object) -> list[Finding]:
         arguments: as ``PipelineConfig.load`` takes them.
     """
     try:
-        config, faults, places = PipelineConfig.gather(arguments)
+        gathered = PipelineConfig.gather(arguments)
+        config, faults, places = gathered
     except (UsageError, FileNotFoundError) as error:
         if isinstance(error, FileNotFoundError):
             error = UsageError(
@@ -42,16 +47,25 @@ def diagnose(*, params: object = None, **arguments: object) -> list[Finding]:
     if not findings:
         given = ", ".join(f"{name} ({place})" for name, place in places.items())
         findings = [Finding("settings", given or "the defaults")]
+    log_named_settings(gathered)
     if "pipeline" not in faults:
-        findings += examine_parameters(config.pipeline, params)
+        findings += examine_parameters(config.pipeline, params, no_settings_files=config.no_settings_files)
     if "output_dir" not in faults:
-        findings += examine_folder(config.output_dir)
+        place = places.get("output_dir", "")
+        if isinstance(config.output_dir, Url) and place in SETTINGS_FILES:
+            hint = f"{_NOT_ASKED}, as {place} does; give it as --output-dir"
+            findings.append(Finding("output", config.output_dir.shown, hint=hint))
+        else:
+            findings += examine_folder(config.output_dir)
     if not faults.keys() & {"db_path", "db_url"}:
-        for finding in examine_database(config.db_url or config.db_path):
-            is_unfinished = finding.what == "batches" and finding.hint
+        sends_password = places.get("db_url") not in SETTINGS_FILES
+        for finding in examine_database(config.db_url or config.db_path, sends_password=sends_password):
+            is_unfinished = finding.what == "batches" and finding.hint and sends_password
             findings.append(_add_command(finding, config, params, arguments) if is_unfinished else finding)
     if "engine" not in faults:
-        findings += examine_engine(config.engine, config.requested_task_runner)
+        findings += examine_engine(
+            config.engine, config.requested_task_runner, no_settings_files=config.no_settings_files
+        )
     return findings
 
 
@@ -62,7 +76,11 @@ def _add_command(
     try:
         batches = PeeweeStore(config.db_url or config.db_path).batches()
         definition = load_pipeline(config.pipeline)
-        context = DraftContext(config, run_id="", params=definition.fill_parameters(params))
+        context = DraftContext(
+            config,
+            run_id="",
+            params=definition.fill_parameters(params, no_settings_files=config.no_settings_files),
+        )
         names = [spec.name for spec in definition.select_jobs() if isinstance(spec.factory(context), JobC)]
     except BaseException as error:  # noqa: BLE001  # a factory is the user's code; the command is only advice
         make_failure(error, "the factory")  # raises an interruption again
@@ -74,39 +92,44 @@ def _add_command(
     return replace(finding, hint=f"{finding.hint}, or: {command}")
 
 
-def examine_parameters(pipeline: str, given: object = None) -> list[Finding]:
+def examine_parameters(
+    pipeline: str, given: object = None, *, no_settings_files: bool = False
+) -> list[Finding]:
     """Report whether the parameters of a pipeline can be filled; nothing if it has none.
 
     Args:
         pipeline: its address.
         given: as ``PipelineRunner`` takes them.
+        no_settings_files: leave out the settings files.
     """
     try:
         definition = load_pipeline(pipeline)
     except UsageError as error:
         return [Finding("pipeline", "cannot be loaded", error)]
     try:
-        definition.fill_parameters(given)
+        definition.fill_parameters(given, no_settings_files=no_settings_files)
     except UsageError as error:
         return [Finding("parameters", "invalid", error)]
     if not definition.parameters:
         return []
-    places = definition.parameters.gather(given).places
+    places = definition.parameters.gather(given, no_settings_files=no_settings_files).places
     found = ", ".join(f"{name} ({place})" for name, place in places.items())
     return [Finding("parameters", found or "the defaults")]
 
 
-def examine_engine(requested: EngineName, task_runner: TaskRunnerName | None = None) -> list[Finding]:
+def examine_engine(
+    requested: EngineName, task_runner: TaskRunnerName | None = None, *, no_settings_files: bool = False
+) -> list[Finding]:
     """Report which engine a run would use and why, and whether the API of Prefect answers."""
     try:
         findings = [Finding("Prefect", version("prefect"))]
     except PackageNotFoundError:
         findings = [Finding("Prefect", "not installed")]
     try:
-        choice = choose(requested, task_runner)
+        choice = choose(requested, task_runner, no_settings_files=no_settings_files)
     except OrchestrationError as error:
         return [*findings, Finding("engine", requested, error)]
     findings.append(Finding("engine", f"{choice.engine}: {choice.reason}"))
-    if choice.engine is EngineName.PREFECT and (api := find_api_url()):
+    if choice.engine is EngineName.PREFECT and (api := find_api_url(no_settings_files=no_settings_files)):
         findings.append(examine_api(api))
     return findings

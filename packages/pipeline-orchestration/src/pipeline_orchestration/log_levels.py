@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -12,7 +12,8 @@ from types import TracebackType
 
 from pipeline_jobs.escaping import escape
 
-from .settings.config import LogLevel
+from .settings.config import GatheredSettings, LogLevel, PipelineConfig
+from .settings.sources import NAMED, SETTINGS_FILES, log_named
 
 OUR_LOGGERS = ("pipeline_cli", "pipeline_db", "pipeline_jobs", "pipeline_orchestration")
 # The last two are Prefect's, although they are not below its logger.
@@ -145,6 +146,31 @@ class _FollowedLogger:
         self._logger.propagate = self._propagate
         for handler in self._handlers:
             self._logger.removeHandler(handler)
+
+
+def load_settings(arguments: Mapping[str, object]) -> PipelineConfig:
+    """Load the settings, and log what a settings file of the current folder names, before it is used.
+
+    Args:
+        arguments: as ``PipelineConfig.load`` takes them.
+
+    Raises:
+        UsageError: as ``PipelineConfig.load``.
+    """
+    gathered = PipelineConfig.gather(arguments)
+    for fault in gathered.faults.values():
+        raise fault
+    if not SETTINGS_FILES.isdisjoint(gathered.places.values()):
+        log_named_settings(gathered)
+    return gathered.config
+
+
+def log_named_settings(gathered: GatheredSettings) -> None:
+    """Log the settings that come from a settings file and name what gets code, records or passwords."""
+    with set_log_level(gathered.config.log_level):
+        for name, place in gathered.places.items():
+            if name in NAMED and place in SETTINGS_FILES:
+                log_named(name, place, getattr(gathered.config, name))
 
 
 def get_level_number(level: LogLevel) -> int:

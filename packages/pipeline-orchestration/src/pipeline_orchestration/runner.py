@@ -14,9 +14,8 @@ from .execution.run_spec import RunSpec
 from .hooks import call_hooks
 from .inputs import RunInput, Stream
 from .loading import load_pipeline, make_address_absolute, warn_of_made_up_name
-from .log_levels import set_log_level
+from .log_levels import load_settings, set_log_level
 from .results import RunResult
-from .settings.config import PipelineConfig
 
 
 class PipelineRunner:
@@ -43,7 +42,7 @@ class PipelineRunner:
     ) -> None:
         definition = pipeline if isinstance(pipeline, PipelineDefinition) else None
         address = None if definition else pipeline
-        self.config = PipelineConfig.load(**settings, pipeline=address)
+        self.config = load_settings({**settings, "pipeline": address})
         # A definition that is handed over as an object has no address: workers are sent the object.
         self.address = None if definition else make_address_absolute(self.config.pipeline)
         self.pipeline = definition or load_pipeline(self.config.pipeline)
@@ -61,7 +60,11 @@ class PipelineRunner:
         Raises:
             OrchestrationError: Prefect's own settings cannot be read.
         """
-        return choose(self.config.engine, self.config.requested_task_runner)
+        return choose(
+            self.config.engine,
+            self.config.requested_task_runner,
+            no_settings_files=self.config.no_settings_files,
+        )
 
     def run(self, value: object, start_from: str | None = None, stop_after: str | None = None) -> RunResult:
         """Run a range of jobs over one input.
@@ -118,7 +121,9 @@ class PipelineRunner:
             UsageError: as `run`.
         """
         self.pipeline.select_jobs(start_from, stop_after)  # misuse is raised before anything runs
-        params = self.pipeline.fill_parameters(self.given_params)  # for each run: a default may be a date
+        params = self.pipeline.fill_parameters(  # for each run: a default may be a date
+            self.given_params, no_settings_files=self.config.no_settings_files
+        )
         inputs = self._ask_first_job(start_from).parse(values)
         known: dict[int, RunResult] = {}  # by identity: a job's output need not be hashable
 

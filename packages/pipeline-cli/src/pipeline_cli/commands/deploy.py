@@ -62,8 +62,9 @@ def deploy(
       INPUT_DATA  Default inputs of its runs
     """
     variables = dict(map(_parse_variable, job_variables))
-    runner, deployment_options = _make_runner(global_options, options)
-    with log_to_stderr(runner.config.log_level):
+    with log_to_stderr() as use_level:
+        runner, deployment_options = _make_runner(global_options, options)
+        use_level(runner.config.log_level)
         deployed = pipeline_orchestration.deploy(
             runner,
             name,
@@ -87,8 +88,9 @@ def serve(
       NAME        Name of the deployment; an existing one is replaced
       INPUT_DATA  Default inputs of its runs
     """
-    runner, deployment_options = _make_runner(global_options, options)
-    with log_to_stderr(runner.config.log_level):
+    with log_to_stderr() as use_level:
+        runner, deployment_options = _make_runner(global_options, options)
+        use_level(runner.config.log_level)
         pipeline_orchestration.serve(runner, name, input_data, ready=_print_deployment, **deployment_options)
 
 

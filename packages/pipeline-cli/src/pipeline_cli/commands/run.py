@@ -47,11 +47,12 @@ def _run_inputs(
     if as_document:
         divert_output()
     options = {**context.obj, **options}
-    runner = pipeline_orchestration.PipelineRunner(params=parse_params(param), **options)  # type: ignore[arg-type]  # Click has parsed them
-    level = runner.config.log_level
-    silent = silent or as_document or level is LogLevel.OFF
     progress: InputsProgress | JobProgress | None = None
-    with log_to_stderr(level):
+    with log_to_stderr() as use_level:
+        runner = pipeline_orchestration.PipelineRunner(params=parse_params(param), **options)  # type: ignore[arg-type]  # Click has parsed them
+        level = runner.config.log_level
+        use_level(level)
+        silent = silent or as_document or level is LogLevel.OFF
         inputs = runner.parse_words(input_data, start_from)
         if not silent:
             progress = InputsProgress(len(inputs)) if len(inputs) > 1 else JobProgress()

@@ -18,4 +18,4 @@ def check_driver(url: DatabaseUrl) -> None:
     except ImportError as error:  # also when psycopg is installed but libpq is not
         reason = str(error).partition("\n")[0]
         text = "PostgreSQL needs psycopg; install it with: pip install './packages/pipeline-db[postgres]'"
-        raise DatabaseError("database.no_driver", f"{url}: {text} ({reason})") from error
+        raise DatabaseError("database.no_driver", f"{url.shown}: {text} ({reason})") from error

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any, NoReturn
 
-import psycopg
 from peewee import PostgresqlDatabase
 from psycopg import conninfo
 
@@ -16,7 +15,7 @@ from pipeline_db.queries import PYFORMAT, Statement
 from pipeline_jobs.escaping import escape
 
 from .bulk_insert import encode_copy_rows
-from .connection import PostgresTransaction, hash_lock_key, open_connection
+from .connection import Connection, PostgresTransaction, hash_lock_key, open_connection
 from .exceptions import translate_errors
 from .migrations import STEPS, Schema, migrate, read_schema
 
@@ -42,7 +41,7 @@ class PostgresBackend:
 
     def __init__(self, url: DatabaseUrl) -> None:
         self.url = url
-        self.where = str(url)
+        self.where = url.shown
 
     def check(self, busy_timeout: float) -> None:
         """Make sure that the schema can be written to, or tables created in it."""
@@ -84,8 +83,9 @@ class PostgresBackend:
             self._prepare_schema(connection, busy_timeout, create=False)
 
             def fetch_rows(statement: Statement, /, **values: object) -> list[tuple[Any, ...]]:
+                sql = statement.compile(PYFORMAT)
                 with translate_errors(self.url, busy_timeout):
-                    return connection.execute(statement.compile(PYFORMAT), values).fetchall()
+                    return connection.fetch_rows(sql, values, columns=statement.columns)
 
             yield fetch_rows
 
@@ -102,7 +102,7 @@ class PostgresBackend:
         database: PostgresqlDatabase = Psycopg3Database(name, **options)
         return database
 
-    def _prepare_schema(self, connection: psycopg.Connection, busy_timeout: float, *, create: bool) -> Schema:
+    def _prepare_schema(self, connection: Connection, busy_timeout: float, *, create: bool) -> Schema:
         """Return the schema in use, after creating or migrating its tables in a transaction of their own.
 
         On SQLite the load's transaction does that; here every other first load would wait for this one.
@@ -140,7 +140,7 @@ class PostgresBackend:
         if row is None:
             raise error
 
-    def _reconnect(self, busy_timeout: float, error: DatabaseError) -> psycopg.Connection:
+    def _reconnect(self, busy_timeout: float, error: DatabaseError) -> Connection:
         """Open a new connection to a server that may be restarting."""
         deadline = time.monotonic() + busy_timeout
         while True:
@@ -157,18 +157,18 @@ class PostgresBackend:
         raise DatabaseError("database.lost", text, retriable=True) from error
 
 
-def check_privileges(connection: psycopg.Connection, where: str, schema: Schema) -> None:
+def check_privileges(connection: Connection, where: str, schema: Schema) -> None:
     """Make sure that this role may write to the schema.
 
     Raises:
         DatabaseError: ``database.read_only`` or ``database.denied``.
     """
-    read_only, may_create = connection.execute(_PRIVILEGES).fetchone() or (False, True)
+    ((read_only, may_create),) = connection.fetch_rows(_PRIVILEGES, columns=(bool, bool), has_row=True)
     if read_only:
         raise DatabaseError("database.read_only", f"{where}: is read-only, for example a standby server")
     if schema.version < len(STEPS) and not may_create:
         text = f"{where}: no privilege to create tables in schema {escape(schema.name)}"
         raise DatabaseError("database.denied", f"{text}; ask for GRANT CREATE ON SCHEMA")
-    if schema.version and connection.execute(_TABLE_PRIVILEGES).fetchone() != (True,):
+    if schema.version and connection.fetch_rows(_TABLE_PRIVILEGES, columns=(bool | None,)) != [(True,)]:
         text = f"{where}: no privilege to read and write its tables; ask for GRANT SELECT, INSERT, UPDATE"
         raise DatabaseError("database.denied", text)

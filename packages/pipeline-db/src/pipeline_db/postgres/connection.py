@@ -3,9 +3,12 @@
 import math
 import os
 import socket
-from contextlib import ExitStack, suppress
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from hashlib import blake2b
+from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -13,17 +16,24 @@ from psycopg import conninfo
 
 from pipeline_db.database_url import DatabaseUrl
 from pipeline_db.exceptions import DatabaseError
-from pipeline_db.queries import INSERT_BATCH, PYFORMAT, Statement
+from pipeline_db.queries import COUNT_RECORDS, INSERT_BATCH, PYFORMAT, Statement
+from pipeline_jobs.escaping import escape
 
 from .bulk_insert import COPY
-from .exceptions import translate_errors
+from .exceptions import AnswerTimeoutError, WrongAnswerError, translate_errors
 
 if TYPE_CHECKING:
+    from psycopg.abc import PQGen
+
     from pipeline_db.backend import CommitProof
 
 _CHUNKS_PER_COPY = 16  # at the end of each COPY the server waits for us, and only then reports an error
 _SEND_BUFFER = 2 << 20  # bytes for a server on this machine to read while the next chunk is made
 _MIN_CONNECT_TIMEOUT = 2  # seconds; libpq accepts no less
+# Seconds that an answer may take, besides the wait for a lock.
+_ANSWER_TIMEOUT = 15.0
+_STORE_TIMEOUT = 120.0  # to store records, and to commit: the server's disk may be slow
+_COUNT_TIMEOUT = 600.0  # to count the records of a batch
 # A network that accepts packets but answers none is noticed within minutes, not hours.
 _KEEPALIVES = {
     "keepalives_idle": 30,
@@ -38,10 +48,93 @@ _SERVER_KEEPALIVES = (
 )
 
 
-def open_connection(url: DatabaseUrl, busy_timeout: float) -> psycopg.Connection:
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection to a server that may never answer, or answer anything.
+
+    Attributes:
+        busy_timeout: seconds that the server waits for locks.
+        answer_timeout: seconds that an answer may take besides; then the connection is closed.
+    """
+
+    busy_timeout = answer_timeout = math.inf
+
+    def wait(self, gen: "PQGen[Any]", *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as psycopg has it
+        """Wait for an answer as psycopg does, but not for ever.
+
+        Raises:
+            AnswerTimeoutError: there is none in time.
+        """
+        try:
+            return super().wait(_limit_time(gen, self.busy_timeout + self.answer_timeout), *args, **kwargs)
+        except AnswerTimeoutError:
+            self.close()
+            raise
+
+    @contextmanager
+    def allow_time(self, seconds: float) -> Iterator[None]:
+        """Allow a longer time for the answers to the statements of the block."""
+        before = self.answer_timeout
+        self.answer_timeout = max(before, seconds)
+        try:
+            yield
+        finally:
+            self.answer_timeout = before
+
+    def fetch_rows(
+        self,
+        sql: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        columns: tuple[type | UnionType, ...],
+        has_row: bool = False,
+    ) -> list[tuple[Any, ...]]:
+        """Execute a statement, and return its rows; call this inside `translate_errors`.
+
+        Args:
+            sql: the statement.
+            values: of its parameters.
+            columns: types of the columns of each row.
+            has_row: whether there must be a row.
+
+        Raises:
+            WrongAnswerError: the rows are others.
+        """
+        rows = self.execute(sql, values).fetchall()
+        fit = all(len(row) == len(columns) and all(map(isinstance, row, columns)) for row in rows)
+        if not fit or (has_row and not rows):
+            raise WrongAnswerError
+        return rows
+
+
+def _limit_time(generator: "PQGen[Any]", seconds: float) -> "PQGen[Any]":
+    """Return the generator of an operation, which raises if that has not ended after some seconds."""
+    deadline = time.monotonic() + seconds
+    try:
+        wanted = next(generator)
+        while True:
+            # psycopg resumes it each 0.1 s, also where the server says nothing.
+            wanted = generator.send((yield wanted))
+            if time.monotonic() > deadline:
+                raise AnswerTimeoutError(f"the server has not answered within {seconds:g} s")
+    except StopIteration as end:
+        return end.value
+
+
+def open_connection(
+    url: DatabaseUrl,
+    busy_timeout: float,
+    answer_timeout: float | None = None,
+    overrides: Mapping[str, str] = MappingProxyType({}),
+) -> Connection:
     """Open a connection in autocommit mode, within `busy_timeout` seconds.
 
     Options in the URL take precedence over those set here.
+
+    Args:
+        url: of the database.
+        busy_timeout: seconds to wait for locks.
+        answer_timeout: seconds that the answer to a statement may take besides; 15 by default.
+        overrides: options that take precedence over those in the URL.
 
     Raises:
         DatabaseError: the connection cannot be made.
@@ -51,9 +144,11 @@ def open_connection(url: DatabaseUrl, busy_timeout: float) -> psycopg.Connection
         if "PGCONNECT_TIMEOUT" not in os.environ:
             options["connect_timeout"] = max(_MIN_CONNECT_TIMEOUT, math.ceil(busy_timeout))
         options |= conninfo.conninfo_to_dict(url.with_password)
-        options["client_encoding"] = "utf8"
+        options |= {"client_encoding": "utf8", **overrides}
         # No prepared statements: they outlive a transaction, which a connection pooler may not allow.
-        connection = psycopg.connect(**options, autocommit=True, prepare_threshold=None)
+        connection = Connection.connect(**options, autocommit=True, prepare_threshold=None)
+        connection.busy_timeout = busy_timeout
+        connection.answer_timeout = _ANSWER_TIMEOUT if answer_timeout is None else answer_timeout
         _enlarge_send_buffer(connection)
         return connection
 
@@ -84,9 +179,7 @@ class PostgresTransaction:
         lock: number of the advisory lock.
     """
 
-    def __init__(
-        self, connection: psycopg.Connection, url: DatabaseUrl, busy_timeout: float, lock: int
-    ) -> None:
+    def __init__(self, connection: Connection, url: DatabaseUrl, busy_timeout: float, lock: int) -> None:
         self.connection = connection
         self.commit_proof: CommitProof | None = None
         self._rolled_back = False
@@ -109,28 +202,41 @@ class PostgresTransaction:
         """Whether the connection is closed."""
         return self.connection.closed
 
-    def execute(self, statement: Statement, /, **values: object) -> psycopg.Cursor[tuple[Any, ...]]:
+    def execute(self, statement: Statement, /, **values: object) -> object:
         """Execute a statement with a value for each of its parameters.
 
         Raises:
             DatabaseError: the server reports an error, or the connection is lost.
         """
-        return self._execute(statement.compile(PYFORMAT), values)
+        with self._translate_errors():
+            self._end_copy()
+            return self.connection.execute(statement.compile(PYFORMAT), values)
 
     def fetch_row(self, statement: Statement, /, **values: object) -> tuple[Any, ...] | None:
-        """Execute a statement, and return its first row."""
-        return self.execute(statement, **values).fetchone()
+        """Execute a statement, and return its first row.
+
+        Raises:
+            DatabaseError: as `execute`, or the server returns rows of another form.
+        """
+        timeout = _COUNT_TIMEOUT if statement is COUNT_RECORDS else 0
+        with self._translate_errors(), self.connection.allow_time(timeout):
+            self._end_copy()
+            sql = statement.compile(PYFORMAT)
+            rows = self.connection.fetch_rows(
+                sql, values, columns=statement.columns, has_row=statement.has_row
+            )
+        return rows[0] if rows else None
 
     def insert_batch(self, **values: object) -> int:
         """Insert the row of a batch, and return its id."""
-        (batch_id,) = self._execute(f"{INSERT_BATCH.compile(PYFORMAT)} RETURNING id", values).fetchone() or (
-            0,
-        )
-        return int(batch_id)
+        with self._translate_errors():
+            sql = f"{INSERT_BATCH.compile(PYFORMAT)} RETURNING id"
+            rows = self.connection.fetch_rows(sql, values, columns=(int,), has_row=True)
+        return int(rows[0][0])
 
     def insert_records(self, rows: bytes) -> None:
         """Insert a chunk of records; the server may report an error only after some more chunks."""
-        with self._translate_errors():
+        with self._translate_errors(), self.connection.allow_time(_STORE_TIMEOUT):
             if self._copy is None:
                 self._copy = self._copy_stack.enter_context(self.connection.cursor().copy(COPY))
             self._copy.write(rows)
@@ -148,9 +254,10 @@ class PostgresTransaction:
             return
         with self._translate_errors():
             self._end_copy()
-            status = self.connection.execute("COMMIT").statusmessage
+            with self.connection.allow_time(_STORE_TIMEOUT):
+                status = self.connection.execute("COMMIT").statusmessage
         if status != "COMMIT":  # it is ROLLBACK after an earlier error
-            raise DatabaseError("database.failed", f"the transaction ended in {status}")
+            raise DatabaseError("database.failed", f"the transaction ended in {escape(str(status))}")
 
     def roll_back(self) -> None:
         """Undo everything, and release the lock; on a lost connection the server does so itself."""
@@ -159,15 +266,11 @@ class PostgresTransaction:
             self._abort_copy()
             self.connection.execute("ROLLBACK")
 
-    def _execute(self, sql: str, values: dict[str, object]) -> psycopg.Cursor[tuple[Any, ...]]:
-        with self._translate_errors():
-            self._end_copy()
-            return self.connection.execute(sql, values)
-
     def _end_copy(self) -> None:
         """End the COPY, if there is one; the server reports errors of its chunks now."""
         self._copy, self._chunks_in_copy = None, 0
-        self._copy_stack.close()
+        with self.connection.allow_time(_STORE_TIMEOUT):
+            self._copy_stack.close()
 
     def _abort_copy(self) -> None:
         """End the COPY, if there is one, so that the server drops its chunks."""

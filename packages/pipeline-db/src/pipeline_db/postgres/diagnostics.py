@@ -2,21 +2,27 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import psycopg
 
 from pipeline_db.database_url import DatabaseUrl
 from pipeline_db.exceptions import CorruptError, DatabaseError
 from pipeline_db.findings import LISTED, describe_batches, describe_version
-from pipeline_db.queries import COUNT_BATCHES, LOADED, NEWEST_BATCHES, PYFORMAT
+from pipeline_db.queries import COUNT_BATCHES, LOADED, NEWEST_BATCHES, PYFORMAT, Statement
 from pipeline_jobs import Finding
+from pipeline_jobs.escaping import escape
 
 from .backend import check_privileges
-from .connection import open_connection
+from .connection import Connection, open_connection
 from .exceptions import translate_errors
 from .migrations import STEPS, read_schema
 
-_TIMEOUT = 2.0  # seconds to wait for an answer, as a person is waiting too
+_TIMEOUT = 2.0  # seconds to wait for a lock, and for an answer besides, as a person is waiting too
+_LONG_TIMEOUT = 30.0  # seconds to go through all batches
+_CAN_REFUSE = 160_000  # the version of libpq that knows these options
+_NO_CREDENTIALS = {"require_auth": "none", "sslcertmode": "disable", "gssencmode": "disable"}
+_NO_PASSWORD = "none is sent to a server that a file of the current folder names; give it as --db-url"  # noqa: S105  # a message
 _SERVER = """
     SELECT current_setting('server_version'), current_setting('server_encoding'), current_setting('fsync'),
         current_setting('full_page_writes'), current_setting('synchronous_commit')
@@ -35,28 +41,40 @@ _MISSING_BATCHES = """
 """
 
 
-def examine_server(url: DatabaseUrl) -> list[Finding]:
+def examine_server(url: DatabaseUrl, *, sends_password: bool = True) -> list[Finding]:
     """Report on the server, its schema, this role's privileges and the batches."""
     libpq = psycopg.pq.version_pretty(psycopg.pq.version())
     findings = [Finding("psycopg", f"{psycopg.__version__} ({psycopg.pq.__impl__}), libpq {libpq}")]
+    if not sends_password and psycopg.pq.version() < _CAN_REFUSE:
+        return [*findings, Finding("database", url.shown, hint=f"not asked, as {_NO_PASSWORD}")]
+    options = {} if sends_password else _NO_CREDENTIALS
     try:
-        connection = open_connection(url, _TIMEOUT)
+        connection = open_connection(url, _TIMEOUT, _TIMEOUT, options)
     except DatabaseError as error:
-        return [*findings, Finding("database", str(url), error)]
-    findings.append(Finding("database", f"{url}, reached"))
+        if "authentication method requirement" in error.message:
+            return [
+                *findings,
+                Finding("database", url.shown, hint=f"it asks for a password, and {_NO_PASSWORD}"),
+            ]
+        return [*findings, Finding("database", url.shown, error)]
+    findings.append(Finding("database", f"{url.shown}, reached"))
     try:
         with closing(connection), translate_errors(url, _TIMEOUT):
-            for finding in _examine_contents(connection, str(url)):
+            for finding in _examine_contents(connection, url.shown):
                 findings.append(finding)  # noqa: PERF402  # keeps what was found before an error
     except DatabaseError as error:
         findings.append(Finding("contents", "cannot be read", error))
     return findings
 
 
-def _examine_contents(connection: psycopg.Connection, where: str) -> Iterator[Finding]:
-    version, encoding, *durability = connection.execute(_SERVER).fetchone() or ("", "", "", "", "")
+def _examine_contents(connection: Connection, where: str) -> Iterator[Finding]:
+    ((version, encoding, *durability),) = connection.fetch_rows(
+        _SERVER, columns=(str, str, str, str, str), has_row=True
+    )
     hint = "this encoding cannot store every text; create the database with: createdb --encoding UTF8"
-    yield Finding("PostgreSQL", f"{version}, encoding {encoding}", hint=None if encoding == "UTF8" else hint)
+    yield Finding(
+        "PostgreSQL", escape(f"{version}, encoding {encoding}"), hint=None if encoding == "UTF8" else hint
+    )
     yield _examine_durability(*durability)
     try:
         schema = read_schema(connection, where)
@@ -80,11 +98,14 @@ def _examine_durability(fsync: str, full_page_writes: str, synchronous_commit: s
     if synchronous_commit == "off":
         text += ", but on for batches"
     hint = "a crash of the server's machine can lose batches and damage the database"
-    return Finding("durability", text, hint=None if (fsync, full_page_writes) == ("on", "on") else hint)
+    return Finding(
+        "durability", escape(text), hint=None if (fsync, full_page_writes) == ("on", "on") else hint
+    )
 
 
-def _examine_integrity(connection: psycopg.Connection, where: str) -> Finding:
-    ids = [batch_id for (batch_id,) in connection.execute(_MISSING_BATCHES)]
+def _examine_integrity(connection: Connection, where: str) -> Finding:
+    with connection.allow_time(_LONG_TIMEOUT):
+        ids = [batch_id for (batch_id,) in connection.fetch_rows(_MISSING_BATCHES, columns=(int,))]
     if not ids:
         return Finding("integrity", "every record has its batch")
     listed = ", ".join(map(str, ids[:LISTED])) + (", …" if ids[LISTED:] else "")
@@ -92,7 +113,11 @@ def _examine_integrity(connection: psycopg.Connection, where: str) -> Finding:
     return Finding("integrity", "damaged", CorruptError("corrupt.database", text))
 
 
-def _examine_batches(connection: psycopg.Connection) -> Finding:
-    by_status: dict[str, int] = dict(connection.execute(COUNT_BATCHES.compile(PYFORMAT)).fetchall())
-    newest = connection.execute(NEWEST_BATCHES.compile(PYFORMAT), {"status": LOADED, "limit": LISTED})
+def _examine_batches(connection: Connection) -> Finding:
+    by_status = dict(_fetch_rows(connection, COUNT_BATCHES))
+    newest = _fetch_rows(connection, NEWEST_BATCHES, status=LOADED, limit=LISTED)
     return describe_batches(by_status, [batch_id for (batch_id,) in newest])
+
+
+def _fetch_rows(connection: Connection, statement: Statement, **values: object) -> list[tuple[Any, ...]]:
+    return connection.fetch_rows(statement.compile(PYFORMAT), values, columns=statement.columns)

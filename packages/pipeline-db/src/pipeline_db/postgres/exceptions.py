@@ -38,7 +38,20 @@ _CONNECT_MESSAGES: dict[str, tuple[str, str, bool]] = {
     "invalid URI": ("database.unavailable", "its URL is invalid", False),
     ' value: "': ("database.unavailable", "its URL is invalid", False),  # such as an unknown sslmode
 }
+# What psycopg stumbles over where an answer does not fit, such as no number in a column of numbers.
+_STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _UNREACHABLE = ("database.unavailable", "the server cannot be reached; try again later", True)
+
+
+class AnswerTimeoutError(psycopg.OperationalError):
+    """A server has not answered in time."""
+
+
+class WrongAnswerError(psycopg.DataError):
+    """A server has answered, but not what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer does not fit the question; check that this is a PostgreSQL server")
 
 
 @contextmanager
@@ -46,10 +59,13 @@ def translate_errors(url: DatabaseUrl, busy_timeout: float, *, connecting: bool 
     """Raise a ``DatabaseError`` for any error that psycopg raises in the block."""
     try:
         yield
+    except _STUMBLES:
+        # Its text may show what a server sent in place of an answer.
+        raise _translate_error(WrongAnswerError(), url, busy_timeout, connecting=connecting) from None
     except psycopg.Error as error:
         translated = _translate_error(error, url, busy_timeout, connecting=connecting)
-        if url.has_password and url.redact(str(error)) != str(error):
-            raise translated from None  # the cause would show the password
+        if url.redact(str(error)) != str(error):
+            raise translated from None  # the cause would show the password, or a part of the query
         raise translated from error
 
 
@@ -58,13 +74,17 @@ def _translate_error(
 ) -> DatabaseError:
     # The primary message only: the details of an error contain records.
     message = error.diag.message_primary or str(error).split("\n\t")[0]
-    message = escape(" ".join(url.redact(message).split()))
+    message = escape(" ".join(url.redact(message).split())) or "the server gives no reason"
     state = error.sqlstate or ""
     if state == _LOCK_TIMEOUT:
-        text = f"{url}: in use by another process for over {busy_timeout:g} s; try again later"
+        text = f"{url.shown}: in use by another process for over {busy_timeout:g} s; try again later"
         return DatabaseError("database.busy", f"{text}, or wait longer with --busy-timeout")
     if state in _CORRUPT:
-        return CorruptError("corrupt.database", f"{url}: is damaged ({message}); restore a backup")
+        return CorruptError("corrupt.database", f"{url.shown}: is damaged ({message}); restore a backup")
+    if isinstance(error, AnswerTimeoutError):
+        hint = f"check the server, then {_RETRY}, or wait longer with --busy-timeout"
+        # Not retriable: the time for more than one attempt has been waited already.
+        return DatabaseError("database.lost", f"{url.shown}: {message}; {hint}")
     if connecting and not state:
         matches = (found for words, found in _CONNECT_MESSAGES.items() if words in message)
         code, text, retriable = next(matches, _UNREACHABLE)
@@ -73,5 +93,5 @@ def _translate_error(
     else:
         keys = (key for key in (state, state[:3], state[:2]) if key in _CODES)
         code, text, retriable = _CODES.get(next(keys, ""), ("database.failed", "", False))
-    text = f"{url}: {text} ({message})" if text else f"{url}: {message}"
+    text = f"{url.shown}: {text} ({message})" if text else f"{url.shown}: {message}"
     return DatabaseError(code, text, retriable=retriable)

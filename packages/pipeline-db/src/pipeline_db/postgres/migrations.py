@@ -14,6 +14,8 @@ import psycopg
 from pipeline_db.exceptions import DatabaseError
 from pipeline_jobs.escaping import escape
 
+from .connection import Connection
+
 VERSION_TABLE = "pipeline_schema"
 
 # Without a foreign key from a record to its batch: PostgreSQL would look up the batch of each record, which
@@ -83,14 +85,16 @@ class Schema(NamedTuple):
     version: int
 
 
-def read_schema(connection: psycopg.Connection, where: str) -> Schema:
+def read_schema(connection: Connection, where: str) -> Schema:
     """Return the schema that the connection works in.
 
     Raises:
         DatabaseError: ``database.foreign``: it belongs to another program; ``database.newer``: a later
             release created it; ``database.no_schema``: no schema in the search path exists.
     """
-    name, version_table, in_use = connection.execute(_SCHEMA).fetchone() or (None, None, False)
+    columns = (str | None, str | None, bool)
+    rows = connection.fetch_rows(_SCHEMA, columns=columns)
+    name, version_table, in_use = rows[0] if rows else (None, None, False)
     if name is None:
         text = f"{where}: no schema in the search_path exists; create one with CREATE SCHEMA"
         raise DatabaseError("database.no_schema", text)
@@ -99,16 +103,17 @@ def read_schema(connection: psycopg.Connection, where: str) -> Schema:
             raise _build_foreign_error(where, name)
         return Schema(name, 0)
     try:
-        (version,) = connection.execute(f"SELECT version FROM {VERSION_TABLE}").fetchone() or (0,)  # noqa: S608  # our own constant
+        rows = connection.fetch_rows(f"SELECT version FROM {VERSION_TABLE}", columns=(int,))  # noqa: S608  # our own constant
     except psycopg.errors.UndefinedColumn as error:
         raise _build_foreign_error(where, name) from error
+    version = rows[0][0] if rows else 0
     if version > len(STEPS):
         text = f"{where}: has schema version {version}, this program supports {len(STEPS)}"
         raise DatabaseError("database.newer", f"{text}; upgrade pipeline-db")
     return Schema(name, int(version))
 
 
-def migrate(connection: psycopg.Connection, where: str) -> None:
+def migrate(connection: Connection, where: str) -> None:
     """Take the missing steps; to be called in a transaction that holds the schema's lock."""
     version = read_schema(connection, where).version
     if version == len(STEPS):

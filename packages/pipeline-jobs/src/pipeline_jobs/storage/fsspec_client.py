@@ -16,7 +16,7 @@ from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import InputError, OutputError, PipelineError
 
 from .input import make_changed_error
-from .location import WEB, Url
+from .location import WEB, Url, redact_urls
 
 # The package that brings everything a URL needs; for other stores, fsspec names it in its error.
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "http": "fsspec[http]", "https": "fsspec[http]"}
@@ -124,7 +124,7 @@ def translate_read_errors(url: Url) -> Iterator[None]:
 def translate_write_errors(url: Url) -> Iterator[None]:
     """Raise any error of the block as an ``OutputError`` that names `url`; refuse a URL of the web."""
     if url.scheme in WEB:
-        text = f"{escape(str(url))}: web servers are only read from; name a folder or a remote store"
+        text = f"{url.shown}: web servers are only read from; name a folder or a remote store"
         raise OutputError("output.read_only", text)
     try:
         yield
@@ -135,7 +135,7 @@ def translate_write_errors(url: Url) -> Iterator[None]:
 
 
 def _make_input_error(url: Url, error: Exception) -> InputError:
-    where = escape(str(url))
+    where = url.shown
     failure, text = _explain(error, url)
     match failure:
         case _Failure.MISSING:
@@ -156,7 +156,7 @@ def _make_output_error(url: Url, error: Exception) -> OutputError:
         text = f"the bucket or the folder above does not exist ({text}); make it first"
     code = _OUTPUT_CODES.get(failure, "output.failed")
     retriable = failure is _Failure.UNREACHABLE
-    return OutputError(code, f"{escape(str(url))}: cannot be written: {text}", retriable=retriable)
+    return OutputError(code, f"{url.shown}: cannot be written: {text}", retriable=retriable)
 
 
 def _explain(error: Exception, url: Url) -> tuple[_Failure, str]:
@@ -202,5 +202,5 @@ def _explain_library(error: Exception, url: Url) -> str:
 def _quote(error: Exception) -> str:
     """Quote the first line of a library's message, without the query of a URL, which may hold a key."""
     text = str(error).strip() or type(error).__name__
-    line = _QUERY.sub("", text.partition("\n")[0])
+    line = _QUERY.sub("", redact_urls(text.partition("\n")[0]))
     return escape(line if len(line) <= _MAX_QUOTED else f"{line[:_MAX_QUOTED]}…")

@@ -23,6 +23,8 @@ _SECRET_WORDS = frozenset(
         *("passwd", "password", "pwd", "secret", "sig", "signature", "token"),
     ]
 )
+_URL_USER = re.compile(r"://\S*@")
+_URL_QUERY = re.compile(r"(://[^\s'\"<>?#]*)[?#][^\s'\"<>]*")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 # Characters that stay as they are in a URI, the identity of a source. In a store's own names, % is a
 # character like any other, and is quoted.
@@ -44,6 +46,11 @@ class Url:
 
     def __truediv__(self, name: str) -> Self:
         return type(self)(f"{self.text.rstrip('/')}/{name}")
+
+    @property
+    def shown(self) -> str:
+        """The URL for a message: escaped, without query and fragment."""
+        return hide_query(self.text)
 
     @property
     def scheme(self) -> str:
@@ -150,6 +157,17 @@ def parse_location(value: str | os.PathLike[str] | Url) -> Location:
     return Url(f"{scheme}://{rest.lstrip('/') if scheme == 'memory' else rest}")
 
 
+def hide_query(url: str) -> str:
+    """Escape a URL for a message, without query and fragment, which may hold a key under any name."""
+    found = re.search("[?#]", url)
+    return escape(f"{url[: found.end()]}…" if found else url)
+
+
+def redact_urls(message: str) -> str:
+    """Return a library's message without passwords, queries and fragments of the URLs in it."""
+    return _URL_QUERY.sub(r"\1", _URL_USER.sub("://", message))
+
+
 def redact_url(text: str) -> str:
     """Escape a text for a person; of a URL that `parse_location` refuses, only the scheme is kept."""
     if not is_url(text):
@@ -164,7 +182,8 @@ def redact_url(text: str) -> str:
 def _parse_file_url(scheme: str, rest: str) -> Path:
     host, slash, path = rest.partition("/")
     if host not in ("", "localhost") or not slash:
-        text = f"{scheme}://{escape(rest)}: a file of this machine is {scheme}:///…, with three slashes"
+        shown = hide_query(f"{scheme}://{rest.rpartition('@')[2]}")
+        text = f"{shown}: a file of this machine is {scheme}:///…, with three slashes"
         raise InputError("input.url", text)
     if "\0" in (path := os.fsdecode(unquote_to_bytes(path)) if scheme == "file" else path):
         raise InputError("input.path", f"{scheme}:///{escape(path)}: a path cannot hold a NUL character")

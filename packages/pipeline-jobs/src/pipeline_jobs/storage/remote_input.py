@@ -5,7 +5,6 @@ from contextlib import ExitStack, suppress
 from functools import cached_property, partial
 from typing import Any, Self
 
-from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import InputError
 
 from .atomic_writer import translate_temporary_file_errors
@@ -44,7 +43,7 @@ class RemoteInput:
 
     def __init__(self, url: Url) -> None:
         self.path = url
-        self.where = escape(str(url))
+        self.where = url.shown
         self.position = 0
         with translate_read_errors(url):
             self._system, self._name = open_filesystem(url)

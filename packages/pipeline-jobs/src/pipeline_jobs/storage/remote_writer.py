@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import OutputError
 
 from .atomic_writer import translate_temporary_file_errors
@@ -84,7 +83,7 @@ class RemoteDraft:
                         continue
                     self._store(url, replace=True)
                 return url
-        text = f"{escape(str(self.url))}: the file there belongs to another source; move it away"
+        text = f"{self.url.shown}: the file there belongs to another source; move it away"
         raise OutputError("output.taken", text)
 
     def _store_if_free(self, url: Url) -> bool:

@@ -21,7 +21,7 @@ from pipeline_orchestration.results import RunResult
 from pipeline_orchestration.settings.config import EngineName, TaskRunnerName
 from pipeline_orchestration.settings.sources import TEXT_PIPELINE
 
-from .prefect.api_url import find_api_url, find_home
+from .prefect import api_url
 
 type OnResult = Callable[[RunResult], object]
 """Called with each result as it is known, in any order."""
@@ -43,41 +43,76 @@ class EngineChoice(NamedTuple):
         engine: ``local`` or ``prefect``.
         reason: in words, printable and without secrets.
         temporary: whether a temporary Prefect server has to be started.
+        no_settings_files: whether Prefect leaves out the settings files of the current folder.
     """
 
     engine: EngineName
     reason: str
     temporary: bool = False
+    no_settings_files: bool = False
 
 
-def choose(asked: EngineName, task_runner: TaskRunnerName | None = None) -> EngineChoice:
+def choose(
+    asked: EngineName, task_runner: TaskRunnerName | None = None, *, no_settings_files: bool = False
+) -> EngineChoice:
     """Return the engine that is asked for; ``auto`` is Prefect where Prefect would find an API, else local.
 
     A task runner is Prefect's, so that whoever asks for one asks for Prefect, unless for the local engine.
 
     Raises:
-        OrchestrationError: ``orchestration.settings``: Prefect's own settings cannot be read; or it has to
-            run, and the user has no home directory.
+        OrchestrationError: ``orchestration.settings``: Prefect's own settings cannot be read, or somebody
+            else may have written them; or it has to run, and the user has no home directory.
     """
-    choice = _choose(asked, task_runner)
+    choice = _choose(asked, task_runner, no_settings_files=no_settings_files)
     if choice.engine is EngineName.PREFECT:
         _check_home()
-    return choice
+        check_settings_files(task_runner, no_settings_files=no_settings_files)
+    return choice._replace(no_settings_files=True) if no_settings_files else choice
+
+
+def check_settings_files(
+    task_runner: TaskRunnerName | str | None = None, *, no_settings_files: bool = False
+) -> None:
+    """Check the files of the current folder that Prefect reads.
+
+    Args:
+        task_runner: starts processes, in which Prefect reads them too; None and threads do not.
+        no_settings_files: whether they are left out.
+
+    Raises:
+        OrchestrationError: ``orchestration.settings``: somebody else may have written one, or it cannot be
+            left out.
+    """
+    try:
+        if not no_settings_files:
+            api_url.check_settings_files()
+            return
+        starts_processes = task_runner not in (None, TaskRunnerName.THREADS)
+        files = api_url.list_settings_files() if starts_processes else []
+    except ValueError as error:
+        raise OrchestrationError(
+            "orchestration.settings", escape(f"Prefect's settings cannot be read: {error}")
+        ) from error
+    if files:
+        text = f"in the processes of {task_runner}, Prefect would read {escape(files[0])} all the same"
+        raise OrchestrationError("orchestration.settings", f"{text}; move it away, or use another folder")
 
 
 def _check_home() -> None:
     """Check that the user has a home directory, without which Prefect cannot be imported."""
-    if find_home() is None:
+    if api_url.find_home() is None:
         text = f"Prefect needs a home directory, and the user with the id {os.getuid()} has none"
         hint = "set HOME to a folder that this user can write to, or use --engine local"
         raise OrchestrationError("orchestration.settings", f"{text}; {hint}")
 
 
-def _choose(asked: EngineName, task_runner: TaskRunnerName | None) -> EngineChoice:
+def _choose(
+    asked: EngineName, task_runner: TaskRunnerName | None, *, no_settings_files: bool
+) -> EngineChoice:
     if asked is EngineName.LOCAL:
         return EngineChoice(asked, "asked for")
     try:
-        found = find_api_url()
+        found = api_url.find_api_url(no_settings_files=no_settings_files)
     except ValueError as error:
         raise OrchestrationError(
             "orchestration.settings", f"Prefect's settings cannot be read: {error}"
@@ -104,8 +139,9 @@ def prepare_engine(choice: EngineChoice) -> EngineName:
             # The server's imports take seconds, and so do ours that follow: they run side by side.
             from .prefect.ephemeral_server import SERVER_VARIABLES, shared_server  # noqa: PLC0415  # 20 ms to import
 
+            shared_server.reads_files = not choice.no_settings_files
             shared_server.begin(SERVER_VARIABLES)
-        import_prefect()
+        import_prefect(no_settings_files=choice.no_settings_files)
     return choice.engine
 
 
@@ -162,13 +198,20 @@ def is_worth_processes(pipeline: PipelineDefinition | str, inputs: Sequence[RunI
     return seconds > _SECONDS_TO_START
 
 
-def import_prefect() -> None:
+def import_prefect(*, no_settings_files: bool = False) -> None:
     """Import the Prefect engine, which takes seconds and fails if Prefect's settings are invalid.
+
+    Args:
+        no_settings_files: leave out the settings files of the current folder, from now on.
 
     Raises:
         OrchestrationError: ``orchestration.settings``.
     """
     _check_home()
+    if no_settings_files:
+        from .prefect.settings_files import leave_out_files  # noqa: PLC0415  # for this setting only
+
+        leave_out_files()
     from pydantic import ValidationError  # noqa: PLC0415  # 0.1 s to import, and Prefect does it anyway
 
     try:

@@ -62,7 +62,9 @@ class FirstJob:
     def _job(self) -> "BaseJob[Any, Any] | None":
         """The job; None if it cannot be built, as the run will report."""
         try:
-            params = self._definition.fill_parameters(self._params)
+            params = self._definition.fill_parameters(
+                self._params, no_settings_files=self._config.no_settings_files
+            )
             return self._spec.factory(DraftContext(self._config, run_id="", params=params))
         except BaseException as error:  # noqa: BLE001  # a factory and a class of parameters are the user's code
             make_failure(error, "the factory")  # raises an interruption again

@@ -146,6 +146,9 @@ def _list_options(given: Mapping[str, object]) -> list[str]:
     words = []
     for name, value in given.items():
         flag = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words += [flag] if value else []
+            continue
         for each in value if isinstance(value, list | tuple) else (value,):
             words += [] if each is None else [flag, str(each)]
     return words

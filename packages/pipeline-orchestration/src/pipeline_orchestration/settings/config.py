@@ -36,7 +36,15 @@ from .parsing import (
     parse_folder,
     parse_text,
 )
-from .sources import TEXT_PIPELINE, VARIABLE_PREFIX, FoundValue, gather_settings
+from .sources import (
+    NO_FILES,
+    SETTINGS_FILES,
+    TEXT_PIPELINE,
+    VARIABLE_PREFIX,
+    FoundValue,
+    gather_settings,
+    parse_flag,
+)
 
 if TYPE_CHECKING:
     from pipeline_db import DatabaseUrl
@@ -83,7 +91,7 @@ class Setting(NamedTuple):
         help: one sentence on what it does, as ``--help`` prints it.
         parse: returns the typed value of a loose one, or raises `ValueError`.
         details: more sentences, for the documents and for the form of a deployment.
-        kind: type of the value in JSON and on the command line: `str`, `int` or `float`.
+        kind: type of the value in JSON and on the command line: `str`, `int`, `float` or, of a flag, `bool`.
         choices: all values it may have, where they are few.
         metavar: the word that stands for the value in ``--help``.
         before_command: whether its option stands before the name of the command, for all commands.
@@ -128,7 +136,8 @@ class PipelineConfig:
     `load` takes each setting from an argument or option, else from ``PIPELINE_<NAME>`` in the environment,
     else from ``pipeline.toml``, else from ``[tool.pipeline]`` of ``pyproject.toml`` in the current folder. A
     `db_url` is used instead of `db_path`; if both are given in different places, the place with the higher
-    rank decides.
+    rank decides. A settings file that somebody else may have written is refused; with `no_settings_files`,
+    none is read.
 
     Raises:
         ValueError: a value is out of bounds or of the wrong type.
@@ -190,6 +199,17 @@ class PipelineConfig:
         metadata={
             "help": "Pipeline to use, as package.module:attribute or file.py:attribute.",
             "metavar": "REF",
+            "before_command": True,
+            "in_flow": False,
+        },
+    )
+    no_settings_files: bool = field(
+        default=False,
+        metadata={
+            "help": "Leave out the settings files of the current folder.",
+            "parse": parse_flag,
+            "details": "Those of Prefect too: `.env`, `prefect.toml` and `[tool.prefect]`.",
+            "kind": bool,
             "before_command": True,
             "in_flow": False,
         },
@@ -353,6 +373,10 @@ def _find_conflicts(found: Mapping[str, FoundValue]) -> Iterator[tuple[str, Usag
         if name not in _BY_NAME:
             text = f"{escape(name)} ({place}): unknown setting; there are {', '.join(_BY_NAME)}"
             yield name, UsageError("usage.setting", text)
+    if NO_FILES in found and found[NO_FILES].place in SETTINGS_FILES:
+        text = f"{NO_FILES} ({found[NO_FILES].place}): a settings file cannot say this"
+        hint = f"give the option, or {VARIABLE_PREFIX}{NO_FILES.upper()}=1"
+        yield NO_FILES, UsageError("usage.setting", f"{text}; {hint}")
     if {"db_path", "db_url"} <= found.keys():
         text = f"db_url ({found['db_url'].place}): db_path is given there too, and one of them is enough"
         yield "db_url", UsageError("usage.setting", text)

@@ -52,6 +52,8 @@ def _describe(setting: Setting) -> str:
 
 def _render_default(setting: Setting) -> str:
     match setting.default:
+        case False:
+            return "no"
         case None:
             return "none"
         case Path():

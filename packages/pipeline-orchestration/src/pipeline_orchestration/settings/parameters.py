@@ -63,25 +63,27 @@ class Parameters:
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.kind,)
 
-    def fill(self, given: object = None) -> object:
+    def fill(self, given: object = None, *, no_settings_files: bool = False) -> object:
         """Return an instance of the class, filled from all places.
 
         Args:
             given: a mapping, whose values have the highest rank; or an instance, which is returned as it is.
+            no_settings_files: leave out the settings files.
 
         Raises:
             UsageError: ``usage.params``, naming everything that is wrong; or a settings file cannot be read.
         """
-        gathered = self.gather(given)
+        gathered = self.gather(given, no_settings_files=no_settings_files)
         raise_faults(gathered.faults)
         return gathered.params
 
-    def gather(self, given: object = None) -> GatheredParameters:
+    def gather(self, given: object = None, *, no_settings_files: bool = False) -> GatheredParameters:
         """Fill the parameters from all places, and return the faults instead of raising them.
 
         Args:
             given: as for `fill`. A `FoundValue` in a mapping comes from outside of this program, where no
                 secret may be.
+            no_settings_files: leave out the settings files.
 
         Raises:
             UsageError: `given` is no mapping and no instance, or a settings file cannot be read.
@@ -93,7 +95,7 @@ class Parameters:
             text = f"params is a value of type {type(given).__name__}"
             expected = f"a mapping or an instance of {self.kind.__name__}"
             raise UsageError("usage.params", f"{text}, expected {expected}")
-        outside = read_parameters_from_files()
+        outside = {} if no_settings_files else read_parameters_from_files()
         environment = read_parameters_from_environment(
             {name: each.variable for name, each in self.by_name.items()}
         )
@@ -126,17 +128,20 @@ class Parameters:
         )
         return params, list(faults)
 
-    def make_defaults(self, given: object = None, *, is_complete: bool) -> dict[str, object]:
+    def make_defaults(
+        self, given: object = None, *, is_complete: bool, no_settings_files: bool = False
+    ) -> dict[str, object]:
         """Return what is given here, as the defaults of a deployment: JSON values by name, without secrets.
 
         Args:
             given: as for `fill`.
             is_complete: refuse parameters that are missing; secrets are missing until it runs.
+            no_settings_files: leave out the settings files.
 
         Raises:
             UsageError: as `fill`.
         """
-        gathered = self.gather(given)
+        gathered = self.gather(given, no_settings_files=no_settings_files)
         raise_faults(
             [
                 each

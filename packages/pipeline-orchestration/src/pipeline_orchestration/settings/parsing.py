@@ -27,7 +27,9 @@ type Parser = Callable[[object], object]
 def parse_folder(value: object) -> "Location":
     """Return an absolute path, or the URL of a folder in an object store."""
     if isinstance(value, os.PathLike) and re.match(r"[a-z][a-z0-9+.-]+:/[^/]", os.fsdecode(value)):
-        text = f"{escape(os.fsdecode(value))}: give a URL as text, because a path object drops a slash"
+        from pipeline_jobs.storage.location import hide_query  # noqa: PLC0415  # see above
+
+        text = f"{hide_query(os.fsdecode(value))}: give a URL as text, because a path object drops a slash"
         raise ValueError(text)
     return _parse_location(value)
 
@@ -115,7 +117,7 @@ _NUMBER = re.compile(r"[+-]?[0-9.]+(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
 def make_address_parser(*schemes: str) -> Parser:
     """Return a parser of the address of a cluster, as ``scheme://host:port`` without a password."""
     # The address is printed, logged and shown on Prefect's pages.
-    pattern = re.compile(rf"({'|'.join(schemes)})://[^\s/@]+(/\S*)?")
+    pattern = re.compile(rf"({'|'.join(schemes)})://[^\s/@?#]+(/[^\s?#]*)?")
 
     def parse_address(value: object) -> str:
         if not (isinstance(value, str) and pattern.fullmatch(value)):

@@ -1,15 +1,19 @@
 """Places that settings come from: an argument wins over the environment, and that over a settings file."""
 
+import logging
 import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from operator import methodcaller
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from pipeline_jobs.escaping import escape
 from pipeline_orchestration.exceptions import UsageError
+
+from .file_trust import explain_distrust, make_refusal
 
 TEXT_PIPELINE = "pipeline_orchestration.text_pipeline:pipeline"
 """Address of the default pipeline."""
@@ -35,6 +39,12 @@ _STRING = re.compile(
 )
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_MAX_KEY_PARTS}}}")
 
+NO_FILES = "no_settings_files"
+"""The setting that leaves out all settings files."""
+
+SETTINGS_FILES = frozenset({str(path) for path, _ in _FILES})
+"""Names of the settings files, as they stand for the places of values."""
+
 VARIABLE_PREFIX = "PIPELINE_"
 """Begins the name of every environment variable; the setting's name in capitals follows."""
 
@@ -43,6 +53,23 @@ PARAMETER_PREFIX = f"{VARIABLE_PREFIX}PARAM_"
 
 _PARAMETERS = "params"
 """Table of a settings file that holds the parameters of the definition."""
+
+
+NAMED = {
+    "pipeline": "pipeline",
+    "output_dir": "output folder",
+    "db_path": "database",
+    "db_url": "database",
+    "dask_address": "Dask cluster",
+    "ray_address": "Ray cluster",
+}
+"""Settings that are logged where a settings file gives them: what they name gets records or passwords, or is
+code."""
+
+_YES = ("true", "1", "yes", "on")
+_NO = ("false", "0", "no", "off")
+
+_log = logging.getLogger(__name__)
 
 
 class FoundValue(NamedTuple):
@@ -62,7 +89,9 @@ def gather_settings(names: Iterable[str], arguments: Mapping[str, object]) -> di
         UsageError: ``usage.setting``: a settings file cannot be read.
     """
     found: dict[str, FoundValue] = {}
-    for path, keys in _FILES:
+    if (leaves_out := arguments.get(NO_FILES)) is None:
+        leaves_out = os.environ.get(f"{VARIABLE_PREFIX}{NO_FILES.upper()}")
+    for path, keys in () if leaves_out and _is_yes(leaves_out) else _FILES:
         table = _read_table(path, keys)
         if isinstance(table.get(_PARAMETERS), dict):
             table = {name: value for name, value in table.items() if name != _PARAMETERS}
@@ -76,6 +105,25 @@ def gather_settings(names: Iterable[str], arguments: Mapping[str, object]) -> di
     given = {name: FoundValue(value, "argument") for name, value in arguments.items() if value is not None}
     _override(found, given)
     return found
+
+
+def _is_yes(value: object) -> bool:
+    """Return whether a flag is set; one that is neither yes nor no is reported with all other settings."""
+    with suppress(ValueError):
+        return parse_flag(value)
+    return True
+
+
+def parse_flag(value: object) -> bool:
+    """Return whether a flag is set.
+
+    Raises:
+        ValueError: the value is neither yes nor no.
+    """
+    word = str(value).casefold()
+    if word not in (*_YES, *_NO):
+        raise ValueError(f"expected yes or no, got {value!r}")
+    return word in _YES
 
 
 def read_parameters_from_files() -> dict[str, FoundValue]:
@@ -103,10 +151,18 @@ def read_parameters_from_environment(variables: Mapping[str, str]) -> dict[str, 
     }
 
 
-def resolve_pipeline_address(argument: str | None) -> str:
+def resolve_pipeline_address(argument: str | None, no_settings_files: object = None) -> str:
     """Return the address of the pipeline to run; quicker than gathering all settings."""
-    found = gather_settings(["pipeline"], {"pipeline": argument}).get("pipeline")
+    arguments = {"pipeline": argument, NO_FILES: no_settings_files}
+    found = gather_settings(["pipeline"], arguments).get("pipeline")
+    if found and found.place in SETTINGS_FILES:
+        log_named("pipeline", found.place, found.value)
     return str(found.value) if found else TEXT_PIPELINE
+
+
+def log_named(name: str, place: str, value: object) -> None:
+    """Log one of the settings of `NAMED` that a settings file gives."""
+    _log.info("%s names the %s: %s", place, NAMED[name], getattr(value, "shown", value))
 
 
 def _override(found: dict[str, FoundValue], values: Mapping[str, FoundValue]) -> None:
@@ -122,13 +178,17 @@ def _read_table(path: Path, keys: tuple[str, ...]) -> Mapping[str, object]:
     if not os.path.lexists(path):
         return {}
     try:
-        table: object = read_toml(path)
+        with _open_regular(path) as file:
+            table: object = _parse_toml(file)
+            distrust = explain_distrust(path, file.fileno())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise UsageError("usage.setting", f"{escape(path.absolute())}: cannot be read: {error}") from error
     for key in keys:
         table = table.get(key, {}) if isinstance(table, dict) else {}
+    if distrust and table:
+        raise UsageError("usage.setting", f"{escape(path.absolute())}: {make_refusal(distrust)}")
     return table if isinstance(table, dict) else {}
 
 
@@ -139,10 +199,20 @@ def read_toml(path: Path) -> dict[str, Any]:
         OSError: it is missing, or cannot be read.
         ValueError: it is no regular file, no TOML in UTF-8, has more than a mebibyte, or is nested too deep.
     """
-    with open(path, "rb", opener=_open_at_once) as file:  # Path.open has no opener
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("it is no regular file")
-        data = file.read(MAX_FILE_BYTES + 1)
+    with _open_regular(path) as file:
+        return _parse_toml(file)
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115  # Path.open has no opener; the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ValueError("it is no regular file")
+    return file
+
+
+def _parse_toml(file: BinaryIO) -> dict[str, Any]:
+    data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"it has more than {MAX_FILE_BYTES} bytes")
     text = data.decode().replace("\r\n", "\n").replace("\r", "\n")

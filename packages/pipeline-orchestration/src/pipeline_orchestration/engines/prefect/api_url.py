@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline_orchestration.settings.file_trust import explain_distrust, make_refusal
 from pipeline_orchestration.settings.sources import MAX_FILE_BYTES, read_toml
 
 type _Table = Mapping[str, object]
@@ -56,7 +57,12 @@ class ApiUrl(NamedTuple):
         return f"ApiUrl({self.shown!r}, origin={self.origin!r})"
 
 
-def find_api_url(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> ApiUrl | None:
+def find_api_url(
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    *,
+    no_settings_files: bool = False,
+) -> ApiUrl | None:
     """Return the API URL that Prefect would find, if any.
 
     An empty URL means that there is none, and hides those of later sources.
@@ -65,12 +71,14 @@ def find_api_url(environ: Mapping[str, str] | None = None, folder: Path | None =
         environ: environment, ``os.environ`` by default; references such as ``${HOST}`` in ``.env`` are always
             resolved with ``os.environ``.
         folder: current folder by default.
+        no_settings_files: leave out the files of the folder.
 
     Raises:
         ValueError: Prefect would fail on these settings; the message names the file or variable.
     """
+    environ, folder = os.environ if environ is None else environ, (folder or Path()).absolute()
     try:
-        sources = _read_sources(os.environ if environ is None else environ, (folder or Path()).absolute())
+        sources = _read_sources(environ, folder, no_settings_files=no_settings_files)
     except OSError as error:  # its text names the file
         raise ValueError(f"settings of Prefect cannot be read: {error}") from error
     origin, url = next(_find_urls(sources), ("", None))
@@ -81,6 +89,36 @@ def find_api_url(environ: Mapping[str, str] | None = None, folder: Path | None =
             return ApiUrl(url, origin)
         case _:
             raise ValueError(f"{origin}: the URL of the Prefect API is not a string")
+
+
+def check_settings_files() -> None:
+    """Refuse files of the current folder that Prefect would read, if somebody else may have written them.
+
+    Raises:
+        ValueError: one of them has a setting of Prefect; or it cannot be read.
+    """
+    for path in list_settings_files():
+        if reason := explain_distrust(path):
+            raise ValueError(f"{path}: {make_refusal(reason)}")
+
+
+def list_settings_files() -> list[Path]:
+    """Return the files of the current folder that hold a setting of Prefect.
+
+    Raises:
+        ValueError: one of them cannot be read.
+    """
+    folder = Path.cwd()
+    try:
+        dotenv = any(name.upper().startswith("PREFECT_") for name in _read_dotenv(folder / ".env"))
+        tables = {
+            folder / ".env": dotenv,
+            folder / "prefect.toml": _read_toml(folder / "prefect.toml"),
+            (file := folder / "pyproject.toml"): _get_table(_read_toml(file), file, "tool", "prefect"),
+        }
+    except OSError as error:  # its text names the file
+        raise ValueError(str(error)) from error
+    return [path for path, found in tables.items() if found]
 
 
 class _Source(NamedTuple):  # made in a fifth of the time that a dataclass takes
@@ -106,13 +144,17 @@ def _find_urls(sources: list[_Source]) -> Iterator[tuple[str, object]]:
             yield source.describe("PREFECT_API_URL"), url
 
 
-def _read_sources(environ: Mapping[str, str], folder: Path) -> list[_Source]:
+def _read_sources(environ: Mapping[str, str], folder: Path, *, no_settings_files: bool) -> list[_Source]:
     """Return what Prefect reads, the highest rank first."""
-    dotenv = _read_dotenv(folder / ".env")
-    sources = [_Source(_upper_names(environ)), _Source(_upper_names(dotenv), str(folder / ".env"))]
-    profile_paths: list[object] = [environ.get("PREFECT_PROFILES_PATH"), dotenv.get("PREFECT_PROFILES_PATH")]
-    for file, keys in (folder / "prefect.toml", ()), (folder / "pyproject.toml", ("tool", "prefect")):
-        if contents := _read_toml(file):
+    sources = [_Source(_upper_names(environ))]
+    profile_paths: list[object] = [environ.get("PREFECT_PROFILES_PATH")]
+    if not no_settings_files:
+        dotenv = _read_dotenv(folder / ".env")
+        sources.append(_Source(_upper_names(dotenv), str(folder / ".env")))
+        profile_paths.append(dotenv.get("PREFECT_PROFILES_PATH"))
+        for file, keys in (folder / "prefect.toml", ()), (folder / "pyproject.toml", ("tool", "prefect")):
+            if not (contents := _read_toml(file)):
+                continue
             table = _get_table(contents, file, *keys)
             sources.append(_Source({"PREFECT_API_URL": _get_table(table, file, "api").get("url")}, str(file)))
             profile_paths.append(table.get("profiles_path"))
@@ -129,6 +171,12 @@ def _read_sources(environ: Mapping[str, str], folder: Path) -> list[_Source]:
     if profile := _read_active_profile(file, environ.get("PREFECT_PROFILE")):
         sources.append(profile)
     return sources
+
+
+def find_profiles() -> Path:
+    """Return the file of profiles that Prefect uses where no settings file names another one."""
+    folder, home = Path.cwd(), os.environ.get("PREFECT_HOME")
+    return folder / home / "profiles.toml" if home else _find_default_profiles(os.environ, folder)
 
 
 def _find_default_profiles(environ: Mapping[str, str], folder: Path) -> Path:

@@ -30,6 +30,7 @@ from pipeline_orchestration.settings.config import PipelineConfig
 from pipeline_orchestration.settings.sources import TEXT_PIPELINE
 
 from .exceptions import CLIENT_ERRORS
+from .markdown import format_block, format_code, show_text
 
 _TIMEOUT = 10.0  # seconds
 _MOST_ROWS = 100  # of the table
@@ -116,13 +117,17 @@ def _make_row(result: RunResult) -> dict[str, object]:
     """Return the row of an input; its keys become the head of the table."""
     done = "was there already" if result.duplicate else "done"
     return {
-        "input": shorten(result.input, _LONGEST_TEXT),
-        "outcome": done if result.success else result.code,
+        "input": _shorten(result.input),
+        "outcome": done if result.success else show_text(result.code or ""),
         "records": _count_records(result),
         "batch": result.batch_id,
         "seconds": round(sum(job.seconds for job in result.jobs), 3),
-        "message": shorten(result.error or "", _LONGEST_TEXT),
+        "message": _shorten(result.error or ""),
     }
+
+
+def _shorten(text: str) -> str:
+    return show_text(shorten(text, _LONGEST_TEXT))
 
 
 def _count_records(result: RunResult) -> int | None:
@@ -140,14 +145,17 @@ def _make_failure_report(run: FinishedRun) -> ArtifactCreate:
 
 
 def _describe_failure(run: FinishedRun, run_input: RunInput, result: RunResult) -> str:
-    job = f"Job {_format_code(result.last.job)} failed" if result.last.job else "It failed"
+    job = f"Job {format_code(result.last.job)} failed" if result.last.job else "It failed"
     parts = [
-        f"## {_format_code(shorten(result.input, _LONGEST_TEXT))}",
-        f"{job} with {_format_code(result.code or '')}:",
-        f"> {_format_code(shorten(result.error or '', _LONGEST_TEXT))}",
+        f"## {format_code(shorten(result.input, _LONGEST_TEXT))}",
+        f"{job} with {format_code(result.code or '')}:",
+        f"> {format_code(shorten(result.error or '', _LONGEST_TEXT))}",
     ]
     if command := _make_command(run, run_input, result):
-        parts += [f"{introduce_command(result)}, run this on the same machine:", _format_block(command)]
+        parts += [
+            f"{introduce_command(result)}, run this on the same machine:",
+            format_block(command, "bash"),
+        ]
     elif str(result.code).startswith(("input.", "batch.", "usage.")):
         parts.append("The same run would fail again: first correct what the message names.")
     else:
@@ -176,20 +184,3 @@ def _make_command(run: FinishedRun, run_input: RunInput, result: RunResult) -> s
 def _make_artifact(run: FinishedRun, kind: str, data_type: str, text: str, data: str) -> ArtifactCreate:
     key = make_artifact_key(run.definition, kind)
     return ArtifactCreate(key=key, type=data_type, description=text, data=data, flow_run_id=flow_run.id)
-
-
-def _format_code(text: str) -> str:
-    """Return Markdown that shows a text as it is, whatever it holds."""
-    fence = _make_fence(text, 1)
-    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
-
-
-def _format_block(command: str) -> str:
-    fence = _make_fence(command, 3)
-    return f"{fence}bash\n{command}\n{fence}"
-
-
-def _make_fence(text: str, least: int) -> str:
-    """Return more backticks than the text has in a row."""
-    longest = max(map(len, re.findall("`+", text)), default=0)
-    return "`" * max(least, longest + 1)

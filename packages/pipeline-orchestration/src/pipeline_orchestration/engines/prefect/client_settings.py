@@ -1,11 +1,13 @@
 """Prefect's client settings for a run of this process: its API, its password, its timeouts, its logging."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import httpx
 from prefect.exceptions import FailedRun
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
@@ -25,6 +27,8 @@ from .ephemeral_server import SERVER_PASSWORD, SERVER_VARIABLES, shared_server
 
 # Prefect's own 60 s and 5 retries, after 2, 4, 8 … s, come to seven minutes for each request.
 _REQUEST_LIMITS = {PREFECT_API_REQUEST_TIMEOUT: 20.0, PREFECT_CLIENT_MAX_RETRIES: 2}
+
+_LONGEST_WAIT = 60.0  # seconds
 
 _RUN_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 _ENGINE_LOGGER = "prefect.engine"  # in the process of a worker, in Prefect 3.7
@@ -58,6 +62,48 @@ def configure_client() -> Iterator[None]:
     updates = _extract_password(PREFECT_API_URL.value() or "")
     with temporary_settings(updates, set_defaults=_REQUEST_LIMITS):
         yield
+
+
+class WaitLimit:
+    """Hook of an HTTP client: refuses to let an API put off a flow run for ever.
+
+    Prefect's client waits as long as it is told, and asks again, until the run gets another state.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def __call__(self, response: httpx.Response) -> None:
+        """Look at the answer to a proposed state.
+
+        Raises:
+            OrchestrationError: ``orchestration.failed``: the run has waited for a minute, or is to.
+        """
+        if not response.request.url.path.endswith("/set_state"):
+            return
+        response.read()
+        match _parse_json(response):
+            case {"status": "WAIT", "details": {"delay_seconds": int() | float() as delay}}:
+                pass
+            case {"status": "REJECT", "state": {"type": "PENDING"}}:
+                delay = 0.0
+            case _:
+                self._since = None
+                return
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        if now + delay - self._since > _LONGEST_WAIT:
+            text = f"Prefect's API makes the run wait for more than {_LONGEST_WAIT:g} s"
+            raise OrchestrationError(
+                "orchestration.failed", f"{text}; try again later, or use --engine local"
+            )
+
+
+def _parse_json(response: httpx.Response) -> object:
+    try:
+        return response.json()
+    except (ValueError, RecursionError):  # Prefect's client will say so
+        return None
 
 
 @contextmanager

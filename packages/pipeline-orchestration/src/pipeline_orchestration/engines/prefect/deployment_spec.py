@@ -95,7 +95,9 @@ class DeploymentSpec:
         if not self.definition.parameters:
             return self.definition.fill_parameters(self.params)  # refuses any
         has_schedule = self.cron is not None or self.interval is not None
-        return self.definition.parameters.make_defaults(self.params, is_complete=has_schedule)
+        return self.definition.parameters.make_defaults(
+            self.params, is_complete=has_schedule, no_settings_files=self.config.no_settings_files
+        )
 
 
 @dataclass(frozen=True, slots=True)

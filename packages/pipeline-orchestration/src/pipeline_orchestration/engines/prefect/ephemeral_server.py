@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import IO
 
 from pipeline_jobs.escaping import escape
+from pipeline_jobs.storage.location import redact_urls
 from pipeline_orchestration.exceptions import OrchestrationError
 
 from . import ephemeral_server_main
@@ -53,6 +54,8 @@ class EphemeralServer:
     """
 
     def __init__(self) -> None:
+        self.reads_files = True
+        """Whether Prefect reads the settings files of the current folder in the server too."""
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
         # Prefect sends its last logs and events when `threading` ends, which is before `atexit`.
@@ -110,7 +113,10 @@ class EphemeralServer:
         # The socket listens from here on: no other program gets the port, and whoever connects waits.
         with create_server((_HOST, 0)) as listening:
             self._port = listening.getsockname()[1]
-            self._process, self._output = _start_process(listening, variables, output), output
+            self._process, self._output = (
+                _start_process(listening, variables, output, reads_files=self.reads_files),
+                output,
+            )
 
     def _wait_until_healthy(self, output: IO[bytes]) -> None:
         with ExitStack() as stack:
@@ -138,7 +144,7 @@ class EphemeralServer:
 
 
 def _start_process(
-    listening: socket, variables: Mapping[str, str], output: IO[bytes]
+    listening: socket, variables: Mapping[str, str], output: IO[bytes], *, reads_files: bool
 ) -> subprocess.Popen[bytes]:
     # -P: do not import from the folder of the script, nor from the current one.
     return subprocess.Popen(  # noqa: S603  # a script of ours
@@ -149,6 +155,7 @@ def _start_process(
         pass_fds=[listening.fileno()],
         # Ctrl-C is not for the server: this process still reports to it.
         process_group=0,
+        cwd=None if reads_files else "/",  # where only root can put a file
         env={
             **os.environ,
             "DO_NOT_TRACK": "1",
@@ -156,6 +163,11 @@ def _start_process(
             "PREFECT_UI_ENABLED": "0",
             "PREFECT__SERVER_EPHEMERAL": "1",
             **variables,
+            **(
+                {}
+                if reads_files or not (home := os.environ.get("PREFECT_HOME"))
+                else {"PREFECT_HOME": str(Path(home).absolute())}
+            ),
         },
     )
 
@@ -191,7 +203,7 @@ def _find_reason(output: IO[bytes]) -> str:
     """Return the last error that a server printed, if any."""
     output.seek(0)
     errors = _LAST_LINE_OF_TRACEBACK.findall(output.read().decode(errors="backslashreplace"))
-    return f": {escape(errors[-1])}" if errors else ""
+    return f": {escape(redact_urls(errors[-1]))}" if errors else ""
 
 
 shared_server = EphemeralServer()

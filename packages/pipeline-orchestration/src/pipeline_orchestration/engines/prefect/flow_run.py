@@ -23,8 +23,9 @@ from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.hooks import call_hooks
 from pipeline_orchestration.inputs import RunInput, from_text
 from pipeline_orchestration.loading import load_pipeline, make_address_absolute
+from pipeline_orchestration.log_levels import load_settings
 from pipeline_orchestration.results import RunResult
-from pipeline_orchestration.settings.config import EngineName, PipelineConfig
+from pipeline_orchestration.settings.config import EngineName
 from pipeline_orchestration.settings.sources import FoundValue
 
 from .client_settings import hide_tracebacks_of_run
@@ -133,8 +134,8 @@ def parse_parameters(
     if folder := os.environ.pop(FOLDER_OF_RUNS, None):
         os.chdir(folder)
     hide_tracebacks_of_run(flow_run_id)
-    config = PipelineConfig.load(
-        **{name: from_text(value) if name in _PLACES and value else value for name, value in settings.items()}
+    config = load_settings(
+        {name: from_text(value) if name in _PLACES and value else value for name, value in settings.items()}
     )
     definition = load_pipeline(pipeline)
     definition.select_jobs(start_from, stop_after)  # misuse is raised before anything runs
@@ -145,7 +146,7 @@ def parse_parameters(
     spec = RunSpec(
         pipeline=make_address_absolute(pipeline),
         config=config,
-        params=definition.fill_parameters(given),
+        params=definition.fill_parameters(given, no_settings_files=config.no_settings_files),
         start_from=start_from,
         stop_after=stop_after,
         run_id=flow_run_id,

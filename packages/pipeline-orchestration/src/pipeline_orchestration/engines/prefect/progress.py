@@ -11,13 +11,16 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
+from pipeline_jobs.escaping import shorten
 from pipeline_orchestration.context import RunProgress
 
 from .exceptions import CLIENT_ERRORS
+from .markdown import show_text
 
 _INTERVAL = 2.0  # seconds that a job takes before it is shown, and the shortest time between two updates
 _LONGEST_INTERVAL = 20.0  # seconds between two updates of a job that takes hours
 _TIMEOUT = 5.0  # seconds for an answer
+_LONGEST_NAME = 500  # characters
 
 _log = logging.getLogger(__name__)
 
@@ -120,7 +123,8 @@ class ProgressArtifact:
         unfinished = (each for each in jobs if each[1].done < each[1].total)
         (job, name), (_, done, total, records) = next(unfinished, jobs[-1])
         percent = 100 * done / total
-        text = f"{job} {name.rpartition('/')[2]}: {done:,} of {total:,} bytes read, {records:,} records"
+        shown = f"{show_text(job)} {show_text(shorten(name.rpartition('/')[2], _LONGEST_NAME))}"
+        text = f"{shown}: {done:,} of {total:,} bytes read, {records:,} records"
         if artifact is None:
             created = ArtifactCreate(
                 key=self._key, type="progress", description=text, data=percent, flow_run_id=self._run

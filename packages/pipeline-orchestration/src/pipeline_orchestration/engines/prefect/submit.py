@@ -7,7 +7,9 @@ from typing import Any
 
 import httpx
 import tenacity
-from prefect import tags
+from prefect import State, tags
+from prefect.context import SyncClientContext
+from prefect.exceptions import Abort, Pause
 
 from pipeline_jobs.escaping import escape
 from pipeline_orchestration.context import RunProgress
@@ -19,7 +21,7 @@ from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.inputs import RunInput
 from pipeline_orchestration.results import RunResult
 
-from .client_settings import configure_client_for_run, hide_tracebacks
+from .client_settings import WaitLimit, configure_client_for_run, hide_tracebacks
 from .exceptions import CLIENT_ERRORS, make_gave_up_error
 from .flow_run import FlowRun, hand_over
 from .flows import list_for_api, run_pipeline
@@ -82,13 +84,27 @@ def run_on_prefect(
             }
             if definition.parameters:
                 parameters["params"] = definition.parameters.show(spec.params)
-            state = _make_retrying(run)(lambda: run_pipeline(**parameters, return_state=True))
-            failure = run.failure or make_gave_up_error(state.message or state.name or "")
+            state = _make_retrying(run)(_submit, parameters)
+            reason = state.message or state.name or ""
+            if not run.has_begun:
+                reason = f"its API has refused the run, which is {reason}"
+            failure = run.failure or make_gave_up_error(reason)
     except OrchestrationError as error:
         failure = error
+    except (Abort, Pause) as error:  # no exceptions of class Exception
+        failure = make_gave_up_error(f"its API has stopped the run ({error})")
     except CLIENT_ERRORS as error:
         failure = make_gave_up_error(str(error) or type(error).__name__)
     return make_missing_results(inputs, run.results, spec.engine, failure)
+
+
+def _submit(parameters: dict[str, Any]) -> State[Any]:
+    """Run the flow, and return the state that it ends in."""
+    with SyncClientContext.get_or_create() as context:  # the client that the flow uses
+        # Prefect takes no hooks for a client that it shares.
+        context.client._client.event_hooks["response"].append(WaitLimit())  # noqa: SLF001
+        state: State[Any] = run_pipeline(**parameters, return_state=True)
+        return state
 
 
 def _make_retrying(run: FlowRun) -> tenacity.Retrying:
