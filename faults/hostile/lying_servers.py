@@ -124,4 +124,6 @@ def _make_prefect_points() -> Iterator[Point]:
 
 def make_lying_server_points(chance: Random) -> list[Point]:
     """Make a point for each lie: those of PostgreSQL at its beginning, and at a statement by chance."""
-    return [*_make_prefect_points(), *_make_postgres_points(chance)]
+    points = [*_make_prefect_points(), *_make_postgres_points(chance)]
+    chance.shuffle(points)
+    return points

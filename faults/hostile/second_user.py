@@ -53,28 +53,28 @@ def make_second_user_points(chance: Random) -> list[Point]:
 @contextmanager
 def _run_as_second_user(work: Callable[[int], None], folder: Path) -> Iterator[None]:
     """Do work in a process of a second user, with a descriptor of the folder, until the block ends."""
-    context = multiprocessing.get_context("fork")
-    ready = context.Event()
-
-    def run() -> None:
-        # Opened before: the folders above may be closed to others.
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        os.setgroups([])
-        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-        ready.set()
-        while True:
-            with suppress(OSError):
-                work(descriptor)
-
-    process = context.Process(target=run, daemon=True)
-    process.start()
+    ready, write_end = os.pipe()
+    child = os.fork()
+    if not child:
+        with suppress(BaseException):
+            # Opened before: the folders above may be closed to others.
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            os.setgroups([])
+            os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+            os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+            os.write(write_end, b"1")
+            while True:
+                with suppress(OSError):
+                    work(descriptor)
+        os._exit(1)
+    os.close(write_end)
     try:
-        require(ready.wait(TIMEOUT), "the second user did not start")
+        require(os.read(ready, 1), "the second user did not start")
         yield
     finally:
-        process.kill()
-        process.join()
+        os.close(ready)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def _run_command(folder: Path, *words: str, wrapper: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
