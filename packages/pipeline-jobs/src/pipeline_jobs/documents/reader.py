@@ -60,7 +60,7 @@ def read_file(file: "Input", max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -
 def _verify_handed_on(chunks: Iterable[Chunk], where: str, handed_on: Contents) -> Iterator[Chunk]:
     digest = RecordsDigest()
     yield from map(digest.update, chunks)
-    if (digest.count, digest.sha256) != (handed_on.count, handed_on.sha256):
+    if (digest.count, digest.sha256) != (handed_on.record_count, handed_on.sha256):
         raise make_replaced_error(where)
 
 

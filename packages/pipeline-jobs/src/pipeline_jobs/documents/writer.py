@@ -95,7 +95,7 @@ class DocumentWriter:
         self._stream.write(b"\n],\n" if self.digest.count else b"],\n")
         contents = Contents(source, self.digest.count, self.digest.sha256)
         tail = b'"record_count":%d,"records_sha256":"%b"}\n'
-        self._stream.write(tail % (contents.count, contents.sha256.encode()))
+        self._stream.write(tail % (contents.record_count, contents.sha256.encode()))
         self._stream.seek(0)
         self._stream.write(_encode_head(source, self._head_size))
         return contents

@@ -6,9 +6,8 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import InputError
@@ -47,12 +46,11 @@ def use_stand_in(path: Path, source: Source) -> Iterator[None]:
         _stand_ins.pop(path, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(NamedTuple):
     """What a document holds: its source, and count and hash of its records."""
 
     source: Source
-    count: int
+    record_count: int
     sha256: str
 
 
