@@ -207,7 +207,11 @@ def test_no_process_outlives_the_one_that_started_it(folder, number):
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         wait_for(Path("reached").exists)
         process.send_signal(number)
-        process.wait()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # Python drops what a handler raises in a finalizer
+            process.send_signal(number)
+            process.wait()
 
     wait_for(lambda: not list_processes(process.pid))
     assert not Path("slept").exists()  # the job was interrupted
