@@ -1,5 +1,6 @@
 """Inputs on workers of Dask and of Ray: those that a run starts, and those of a running cluster."""
 
+import fcntl
 import http.client
 import json
 import logging
@@ -285,6 +286,19 @@ def test_a_running_dask_cluster_is_used(on_prefect):
     assert [("0", 1), ("1", 1), ("2", 1)] == read_contents()
     assert "no such file" in log
     assert "Traceback" not in log
+
+
+@skip_unless("prefect_dask")
+def test_nobody_can_make_a_local_dask_cluster_wait(on_prefect, folder, monkeypatch):
+    """Dask locks a file in a folder of its own for all users, which any of them can open."""
+    scratch = folder / "temporary" / "dask-scratch-space"
+    scratch.mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(scratch.parent))
+    with (scratch / "global.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run_all("--task-runner", "dask", "--concurrency", "2")
+
+    assert (3, [None, None, "input.missing", None]) == (done[0], done[2])
 
 
 @skip_unless("prefect_dask")

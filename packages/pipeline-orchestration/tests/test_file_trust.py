@@ -203,6 +203,24 @@ def test_a_file_cannot_leave_itself_out(folder):
         PipelineConfig.load()
 
 
+@pytest.mark.parametrize("leaves_out", [True, False])
+def test_a_dotenv_that_somebody_may_write_into_is_refused(folder, leaves_out):
+    """Prefect would wait for the writer of a FIFO, and take what that writes for settings of the user."""
+    os.mkfifo(folder / ".env")
+    runner = PipelineRunner(engine="prefect", no_settings_files=leaves_out, log_level="OFF")
+
+    (result,) = runner.run_many(["x.txt"])
+
+    assert "orchestration.settings" == result.code
+    assert result.error.endswith(f"{folder}/.env: it is no regular file")
+
+
+def test_a_folder_may_be_called_dotenv(folder):
+    (folder / ".env").mkdir()
+
+    assert PipelineRunner(log_level="OFF").engine_choice.engine == "local"
+
+
 def test_processes_would_read_the_files_of_prefect(folder):
     (folder / "prefect.toml").write_text("[logging]\nlevel = 'DEBUG'")
 

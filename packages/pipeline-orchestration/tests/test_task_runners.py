@@ -253,7 +253,7 @@ def test_ray_on_this_machine_is_started_again(monkeypatch, folder, caplog):
 
     monkeypatch.setattr(task_runners, "make_task_runner", start)
     monkeypatch.setattr(task_runners, "_RAY_PRINT_SECONDS", 0)
-    with task_runners.start_task_runner(TaskRunnerName.RAY, config) as started:
+    with task_runners.start_task_runner(TaskRunnerName.RAY, config, folder) as started:
         assert ("runner", []) == (started, tries)
     assert [
         "Ray does not start, trying again: it timed out",

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from pipeline_jobs.escaping import escape
@@ -87,6 +88,7 @@ def check_settings_files(
         if not no_settings_files:
             api_url.check_settings_files()
             return
+        api_url.check_dotenv(Path(".env").absolute())  # Prefect opens it before it is left out
         starts_processes = task_runner not in (None, TaskRunnerName.THREADS)
         files = api_url.list_settings_files() if starts_processes else []
     except ValueError as error:

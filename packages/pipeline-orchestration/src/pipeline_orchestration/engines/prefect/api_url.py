@@ -102,6 +102,16 @@ def check_settings_files() -> None:
             raise ValueError(f"{path}: {make_refusal(reason)}")
 
 
+def check_dotenv(file: Path) -> None:
+    """Refuse a ``.env`` that is a FIFO or a device: Prefect would wait for what somebody writes into it.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise ValueError(f"{file}: it is no regular file")
+
+
 def list_settings_files() -> list[Path]:
     """Return the files of the current folder that hold a setting of Prefect.
 
@@ -223,7 +233,8 @@ def _parse_json(text: object, origin: str) -> _Table:
 
 
 def _read_dotenv(file: Path) -> Mapping[str, str | None]:
-    """Read a ``.env`` file; a missing one is empty."""
+    """Read a ``.env`` file; a missing one is empty, as is a folder: some call a virtual environment so."""
+    check_dotenv(file)
     if not file.is_file():
         return {}
     from dotenv.main import DotEnv, dotenv_values  # noqa: PLC0415  # takes 30 ms

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -116,7 +117,7 @@ def run_groups(
             make_group = partial(_LocalGroup, loop, execute=execute)
         else:
             make_group = partial(_PackedGroup, dump_spec(spec), pipeline=pipeline, shows_jobs=few)
-        yield from _run_on_task_runner(name, spec, inputs, make_group, stopping)
+        yield from _run_on_task_runner(name, spec, folder, inputs, make_group, stopping)
 
 
 def _run_in_turn(
@@ -140,6 +141,7 @@ def _run_in_turn(
 def _run_on_task_runner(
     name: TaskRunnerName,
     spec: RunSpec,
+    folder: Path,
     inputs: Sequence[RunInput],
     make_group: "Callable[[list[RunInput]], _Group]",
     stopping: Event,
@@ -158,7 +160,7 @@ def _run_on_task_runner(
         give_up_code="orchestration.task_runner",
     )
     while scheduler.has_waiting:  # again, with new workers, after one was lost
-        with start_task_runner(name, spec.config) as runner:
+        with start_task_runner(name, spec.config, folder) as runner:
 
             def submit(group: list[int], runner: TaskRunner[Any] = runner) -> PrefectFuture[Any]:
                 parameters = make_group([inputs[position] for position in group]).make_parameters()

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
@@ -67,22 +68,35 @@ class _Processes(ProcessPoolTaskRunner):
         self._context.run(super()._forward_subprocess_messages)
 
 
-def make_task_runner(name: TaskRunnerName, config: PipelineConfig) -> TaskRunner[Any]:
-    """Make a task runner: one for an existing cluster, or one that starts workers on this machine."""
+def make_task_runner(name: TaskRunnerName, config: PipelineConfig, folder: Path) -> TaskRunner[Any]:
+    """Make a task runner: one for an existing cluster, or one that starts workers on this machine.
+
+    Args:
+        name: of the task runner.
+        config: of the run.
+        folder: of the run, for the files of workers on this machine.
+    """
     match name:
         case TaskRunnerName.THREADS:
             return ThreadPoolTaskRunner(max_workers=config.concurrency)
         case TaskRunnerName.PROCESSES:
             return _Processes(max_workers=config.concurrency)
         case TaskRunnerName.DASK:
-            return _dask(config)
+            return _dask(config, folder)
         case TaskRunnerName.RAY:
             return _ray(config)
 
 
 @contextmanager
-def start_task_runner(name: TaskRunnerName, config: PipelineConfig) -> Iterator[TaskRunner[Any]]:
+def start_task_runner(
+    name: TaskRunnerName, config: PipelineConfig, folder: Path
+) -> Iterator[TaskRunner[Any]]:
     """Lend a started task runner; it ends with the block.
+
+    Args:
+        name: of the task runner.
+        config: of the run.
+        folder: of the run, which nobody else can enter.
 
     Raises:
         OrchestrationError: ``orchestration.task_runner``: it does not start.
@@ -97,7 +111,7 @@ def start_task_runner(name: TaskRunnerName, config: PipelineConfig) -> Iterator[
             try:
                 with block_terminal_signals(), warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # Ray warns of the error that it then raises
-                    runner = stack.enter_context(make_task_runner(name, config))
+                    runner = stack.enter_context(make_task_runner(name, config, folder))
                 break
             except Exception as error:  # Ray raises the class itself
                 reason = _describe_failure(error)
@@ -174,7 +188,7 @@ def count_workers(name: TaskRunnerName, config: PipelineConfig) -> int:
     return config.concurrency
 
 
-def _dask(config: PipelineConfig) -> TaskRunner[Any]:
+def _dask(config: PipelineConfig, folder: Path) -> TaskRunner[Any]:
     from prefect_dask import DaskTaskRunner  # noqa: PLC0415  # an extra
 
     # It logs each connection at INFO, a lost worker at WARNING.
@@ -186,21 +200,27 @@ def _dask(config: PipelineConfig) -> TaskRunner[Any]:
         runner = DaskTaskRunner(address=config.dask_address)
     else:
         # A worker runs one group at a time.
-        local = {"n_workers": config.concurrency, "threads_per_worker": 1}
+        local = {"folder": folder, "n_workers": config.concurrency, "threads_per_worker": 1}
         runner = DaskTaskRunner(cluster_class=_start_dask_cluster, cluster_kwargs=local)
     return runner
 
 
-def _start_dask_cluster(**options: object) -> "LocalCluster":
-    """Start a Dask cluster on this machine that other users of it cannot use.
+def _start_dask_cluster(folder: Path, **options: object) -> "LocalCluster":
+    """Start a Dask cluster on this machine that other users of it can neither use nor make wait.
 
-    Its ports ask for a certificate, which only this process and its workers have. Each of its processes has a
-    port for pages too, which no option takes away: there are no pages on it.
+    It locks a file in a folder of all users, and imports from there, unless it is given another folder. Its
+    ports ask for a certificate, which only this process and its workers have. Each of its processes has a port
+    for pages too, which no option takes away: there are no pages on it.
     """
     import dask  # noqa: PLC0415  # an extra
     from distributed import LocalCluster  # noqa: PLC0415  # an extra
 
-    with dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}):
+    settings = {
+        "temporary-directory": str(folder),
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
+    with dask.config.set(settings):
         return LocalCluster(
             **options,
             security=True,
