@@ -209,7 +209,7 @@ def _start_dask_cluster(folder: Path, **options: object) -> "LocalCluster":
     """Start a Dask cluster on this machine that other users of it can neither use nor make wait.
 
     It locks a file in a folder of all users, and imports from there, unless it is given another folder. Its
-    ports ask for a certificate, which only this process and its workers have. Each of its processes has a port
+    ports ask for a certificate, which only this process and its workers have. Each of its processes has one
     for pages too, which no option takes away: there are no pages on it.
     """
     import dask  # noqa: PLC0415  # an extra
