@@ -187,10 +187,11 @@ def test_writers_queue_in_a_folder_that_only_their_user_can_enter(runner, folder
 def test_a_lock_of_a_killed_worker_does_not_keep_the_process_from_ending(python):
     """A worker that is killed while it writes to the shared queue holds the lock of that forever."""
     code = """
+from pathlib import Path
 from pipeline_orchestration import PipelineConfig, TaskRunnerName
 from pipeline_orchestration.engines.prefect.task_runners import make_task_runner
 
-with make_task_runner(TaskRunnerName.PROCESSES, PipelineConfig()) as runner:
+with make_task_runner(TaskRunnerName.PROCESSES, PipelineConfig(), Path()) as runner:
     runner._subprocess_message_queue._wlock.acquire()
 print("ended")
 """
