@@ -196,7 +196,8 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=OLDEST, tags=["rest"])
 def faults(session: nox.Session) -> None:
     """Cause faults at thousands of points, see RELIABILITY.md: `nox -s faults`, or `-- long`."""
-    session.install(*PATHS, *TOOLS["faults"], *TOOLS["test"])
+    paths = [PATHS[0], f"{PATHS[1]}[postgres]", f"{PATHS[2]}[dask]", PATHS[3]]
+    session.install(*paths, *TOOLS["faults"], *TOOLS["test"])
     cache = str(session.cache_dir.absolute() / "faults")
     session.run("python", "faults/run.py", "--cache", cache, *session.posargs)
 
