@@ -15,7 +15,7 @@ def test_a_small_run_calls_few_functions(folder, monkeypatch):
     545, 61 and 20. Checks of what a job returns and counts, standard streams that know their own failed
     writes, and queries that read back, made it 591, 62 and 20; files and documents that other jobs open and
     write as A does, 614, 63 and 20; the log and the progress of any job, and the question to the first job
-    what an input means, 678, 64 and 20; more settings, and the look at who may have written a file, 685, 64
+    what an input means, 678, 64 and 20; more settings, and the look at who may have written a file, 693, 64
     and 20. If a new feature needs more, raise the limit in the same change.
     """
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # each piece of a line would be a call
@@ -32,6 +32,6 @@ def test_a_small_run_calls_few_functions(folder, monkeypatch):
     assert 0 == done.returncode, done.stderr
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     most_called = "most called:\n" + "\n".join(report["most_called"])
-    assert report["calls"] <= 690, most_called
+    assert report["calls"] <= 698, most_called
     assert report["modules"] <= 64, most_called
     assert report["deepest"] <= 20, most_called

@@ -353,10 +353,10 @@ def test_the_document_of_a_run_is_read_in_any_layout_and_under_any_inode(tmp_pat
     (tmp_path / "x.txt").write_text("one\ntwo\n")
     with hand_on_documents():
         document = JobA(out).execute(tmp_path / "x.txt").unwrap()
-        read(document)
+        before = read(document)
         document.write_text(json.dumps(json.loads(document.read_bytes()), indent=1))
 
-        read(document)
+        assert before == read(document)
 
 
 @pytest.mark.parametrize("source", [API, Source("https://example.org/x", "x", size=3)])

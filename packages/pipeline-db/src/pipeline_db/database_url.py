@@ -79,7 +79,7 @@ class DatabaseUrl:
 
     @property
     def has_password(self) -> bool:
-        """Whether it contains a password or another secret."""
+        """True if it contains a password or another secret."""
         return bool(self._secrets)
 
     @property

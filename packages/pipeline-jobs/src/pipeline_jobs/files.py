@@ -13,7 +13,7 @@ from .documents.splitter import make_undecodable_error, parse_encoding
 from .escaping import escape
 from .exceptions import InputError, OutputError
 from .storage.atomic_writer import open_output
-from .storage.content import Content, is_compressed
+from .storage.content import Content, UnpackLimits, is_compressed
 from .storage.input import BLOCK, open_input
 from .storage.location import STDIN, Source, Url
 from .validators import parse_file_location
@@ -56,13 +56,10 @@ class BinaryInput(_OpenedFile, io.BufferedReader):
 class TextInput(_OpenedFile, io.TextIOWrapper):
     """A file opened by `open_text`: a text stream that cannot seek."""
 
-    def __init__(
-        self, content: Content, encoding: str, newline: str | None, limits: tuple[int, int] | None = None
-    ) -> None:
+    def __init__(self, content: Content, encoding: str, newline: str | None) -> None:
         codec = "utf-8-sig" if encoding == "utf-8" else encoding  # drops a byte order mark
         self.content = content
         self._encoding = encoding
-        self._limits = limits
         self._bytes = io.BufferedReader(content, BLOCK)
         super().__init__(self._bytes, codec, newline=newline)
 
@@ -95,7 +92,7 @@ class TextInput(_OpenedFile, io.TextIOWrapper):
         head, line = b"", 1
         with suppress(InputError), open_input(self.content.file.path) as file:
             left = offset
-            for block in Content(file, self._limits).blocks:
+            for block in Content(file, self.content.limits).blocks:
                 head = head or block
                 line += block.count(b"\n", 0, left)
                 left -= len(block)
@@ -139,8 +136,8 @@ def open_text(
         ...     rows = list(csv.DictReader(text))
     """
     codec = parse_encoding(encoding)
-    limits = max_unpacked_bytes, max_unpacked_ratio
-    with _open_content(location, limits) as content, TextInput(content, codec, newline, limits) as stream:
+    limits = UnpackLimits(max_unpacked_bytes, max_unpacked_ratio)
+    with _open_content(location, limits) as content, TextInput(content, codec, newline) as stream:
         yield stream
 
 
@@ -164,13 +161,13 @@ def open_binary(
     Raises:
         InputError: as `open_text`.
     """
-    limits = max_unpacked_bytes, max_unpacked_ratio
+    limits = UnpackLimits(max_unpacked_bytes, max_unpacked_ratio)
     with _open_content(location, limits) as content, BinaryInput(content) as stream:
         yield stream
 
 
 @contextmanager
-def _open_content(location: str | os.PathLike[str] | Url, limits: tuple[int, int]) -> Iterator[Content]:
+def _open_content(location: str | os.PathLike[str] | Url, limits: UnpackLimits) -> Iterator[Content]:
     with open_input(parse_file_location(location)) as file:
         yield Content(file, limits)
         file.check_unchanged()

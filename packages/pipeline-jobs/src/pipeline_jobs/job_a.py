@@ -11,7 +11,7 @@ from .documents.size_limits import (
     DEFAULT_MAX_UNPACKED_RATIO,
 )
 from .documents.splitter import LineSplitter, parse_encoding
-from .storage.content import Content
+from .storage.content import Content, UnpackLimits
 from .storage.input import open_input
 from .storage.location import STDIN, Location, Url, parse_location
 from .validators import parse_file_location
@@ -49,7 +49,7 @@ class JobA(BaseJob[Location, Location]):
     ) -> None:
         self.output_dir = parse_location(output_dir)
         self.max_record_bytes = max_record_bytes
-        self.unpack_limits = max_unpacked_bytes, max_unpacked_ratio
+        self.unpack_limits = UnpackLimits(max_unpacked_bytes, max_unpacked_ratio)
         self.encoding = parse_encoding(encoding)
 
     def validate_input(self, value: object) -> Location:

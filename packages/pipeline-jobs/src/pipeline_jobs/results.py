@@ -46,7 +46,7 @@ class JobResult[Out]:
 
     @property
     def success(self) -> bool:
-        """Whether the job ended without an exception."""
+        """True if the job ended without an exception."""
         return self.exception is None
 
     @property
@@ -75,7 +75,7 @@ class JobResult[Out]:
 
     @property
     def retriable(self) -> bool:
-        """Whether the same call may succeed later.
+        """True if the same call may succeed later.
 
         A ``PipelineError`` says so itself. Any other exception of ``single_job`` may have a passing cause;
         one of ``validate_input`` has none, as a bad input does not get better.

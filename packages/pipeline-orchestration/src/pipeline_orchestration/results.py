@@ -50,7 +50,7 @@ class RunResult:
 
     @property
     def success(self) -> bool:
-        """Whether all jobs of the range succeeded."""
+        """True if all jobs of the range succeeded."""
         return self.last.success
 
     @property
@@ -76,5 +76,5 @@ class RunResult:
 
     @property
     def duplicate(self) -> bool:
-        """Whether nothing was loaded, because a finalized batch already holds the records."""
+        """True if nothing was loaded, because a finalized batch already holds the records."""
         return any("duplicate" in job.counts for job in self.jobs)

@@ -199,7 +199,7 @@ class PostgresTransaction:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the connection is closed."""
+        """True if the connection is closed."""
         return self.connection.closed
 
     def execute(self, statement: Statement, /, **values: object) -> object:

@@ -148,7 +148,7 @@ class Draft:
             OutputError: ``output.taken``: every name belongs to another source; ``output.removed``: the
                 draft or its folder is no longer there; or it cannot be written.
         """
-        try:
+        with translate_os_errors(self.path):
             self.stream.flush()
             self._set_mode()
             os.fsync(self.stream.fileno())
@@ -160,8 +160,6 @@ class Draft:
                     self._replace(path)
                 os.fsync(self._folder)
                 return path
-        except OSError as error:
-            raise make_write_error(self.path, error) from error
         text = f"{escape(self.path)}: the file there belongs to another source; move it away"
         raise OutputError("output.taken", text)
 
@@ -220,12 +218,10 @@ def open_draft(path: Path) -> Iterator[Draft]:
         OutputError: the file or its folder cannot be written.
     """
     with ExitStack() as stack:
-        try:
+        with translate_os_errors(path):
             make_folder(path.parent)
             _remove_abandoned(path)
             draft = Draft(path, stack.enter_context(_open_folder(path.parent)))
-        except OSError as error:
-            raise make_write_error(path, error) from error
         try:
             yield draft
         finally:
@@ -329,16 +325,8 @@ def make_folder(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for created in missing:
-        _sync_folder(created.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        with suppress(OSError):  # it is synced by then
-            os.close(descriptor)
+        with _open_folder(created.parent) as parent:
+            os.fsync(parent)
 
 
 @contextmanager

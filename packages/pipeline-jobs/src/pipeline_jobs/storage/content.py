@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .input import BLOCK
 
@@ -26,21 +26,33 @@ class Readable(Protocol):
         """Read up to `size` bytes; none only at the end."""
 
 
+class UnpackLimits(NamedTuple):
+    """Limits on the content of a compressed file.
+
+    Args:
+        size: of the content, in bytes.
+        ratio: of that size to the file's own; it counts above 256 MiB.
+    """
+
+    size: int
+    ratio: int
+
+
 class Content(io.RawIOBase):
     """The content of a file, as blocks or as a raw stream; use one of the two.
 
     Args:
         file: opened, and not read yet.
-        limits: on the content of a compressed file: its size in bytes, and as a multiple of the file's own;
-            None for no limits.
+        limits: on the content of a compressed file; None for no limits.
 
     Attributes:
         source: the file as a source, without its size and hash.
         blocks: the content, in blocks of bytes.
     """
 
-    def __init__(self, file: "Input", limits: tuple[int, int] | None = None) -> None:
+    def __init__(self, file: "Input", limits: UnpackLimits | None = None) -> None:
         self.file = file
+        self.limits = limits
         self.source = file.source
         self._original = _MeasuredInput(file)
         self.blocks = read_content(file, self._original, limits)
@@ -113,13 +125,13 @@ def get_content_stem(location: "Location") -> str:
     return Path(stem).stem if is_compressed(location) else stem
 
 
-def read_content(file: "Input", raw: Readable, limits: tuple[int, int] | None = None) -> Iterator[bytes]:
+def read_content(file: "Input", raw: Readable, limits: UnpackLimits | None = None) -> Iterator[bytes]:
     """Return the content of a file in blocks, decompressed if its name says that it is compressed.
 
     Args:
         file: the file, for its name and size.
         raw: the stream that its bytes are read from, to the last one.
-        limits: on the content, if it is compressed: its size in bytes, and as a multiple of the file's own.
+        limits: on the content, if it is compressed; None for no limits.
 
     Raises:
         InputError: at the first block or later: ``input.codec``, ``input.compressed`` and

@@ -12,7 +12,7 @@ from pipeline_jobs.exceptions import InputError
 from .input import BLOCK
 
 if TYPE_CHECKING:
-    from .content import Readable
+    from .content import Readable, UnpackLimits
     from .input import Input
 
 UNLIMITED_RATIO_BYTES = 256 << 20
@@ -41,7 +41,7 @@ class _Decompressor(Protocol):
 type _Decoder = Callable[["Readable"], Iterator[bytes]]
 
 
-def decompress(file: "Input", raw: "Readable", limits: tuple[int, int] | None) -> Iterator[bytes]:
+def decompress(file: "Input", raw: "Readable", limits: "UnpackLimits | None") -> Iterator[bytes]:
     """Yield the content of a compressed file in blocks.
 
     Memory is bounded whatever the file holds: a block, and 128 MiB that a file may ask for to be unpacked.
@@ -49,8 +49,7 @@ def decompress(file: "Input", raw: "Readable", limits: tuple[int, int] | None) -
     Args:
         file: the file, for its name and size.
         raw: the stream that its bytes are read from, to the last one.
-        limits: on the size of the content: in bytes, and as a multiple of the file's own size, which counts
-            above 256 MiB; None for no limits.
+        limits: on the content; None for no limits.
 
     Raises:
         InputError: ``input.codec``: the module that decompresses it is not installed; ``input.compressed``:

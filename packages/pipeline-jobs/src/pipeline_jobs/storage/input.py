@@ -47,7 +47,7 @@ def use_stand_in(path: Path, source: Source) -> Iterator[None]:
 
 
 class Contents(NamedTuple):
-    """What a document holds: its source, and count and hash of its records."""
+    """The contents of a document: its source, and count and hash of its records."""
 
     source: Source
     record_count: int

@@ -97,7 +97,7 @@ class Scheduler:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether groups wait to be submitted."""
+        """True if groups wait to be submitted."""
         return bool(self._waiting)
 
     def run[F: GroupFuture](

@@ -29,7 +29,7 @@ _HIDDEN = "refused, for a reason that is not shown because it"
 
 
 class ParameterFault(NamedTuple):
-    """What is wrong with a parameter.
+    """A fault of a parameter, in words.
 
     Args:
         text: names the parameter and the place its value comes from; without a secret.

@@ -73,7 +73,7 @@ class EphemeralServer:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the server runs, starts, or failed to start and nobody has asked for its URL since."""
+        """True while the server starts or runs, and after a failed start until somebody asks for its URL."""
         return self._output is not None or (self._process is not None and self._process.poll() is None)
 
     def begin(self, variables: Mapping[str, str]) -> None:
@@ -146,6 +146,7 @@ class EphemeralServer:
 def _start_process(
     listening: socket, variables: Mapping[str, str], output: IO[bytes], *, reads_files: bool
 ) -> subprocess.Popen[bytes]:
+    home = os.environ.get("PREFECT_HOME")
     # -P: do not import from the folder of the script, nor from the current one.
     return subprocess.Popen(  # noqa: S603  # a script of ours
         [sys.executable, "-P", str(Path(ephemeral_server_main.__file__)), str(listening.fileno())],
@@ -163,11 +164,7 @@ def _start_process(
             "PREFECT_UI_ENABLED": "0",
             "PREFECT__SERVER_EPHEMERAL": "1",
             **variables,
-            **(
-                {}
-                if reads_files or not (home := os.environ.get("PREFECT_HOME"))
-                else {"PREFECT_HOME": str(Path(home).absolute())}
-            ),
+            **({"PREFECT_HOME": str(Path(home).absolute())} if home else {}),  # it may be relative
         },
     )
 
