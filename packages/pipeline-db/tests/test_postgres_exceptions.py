@@ -86,16 +86,16 @@ def test_a_record_is_not_shown(postgres_store, ask):
     assert "private" not in str(caught.value)
 
 
-def find_closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+# Bound, but not listening: it refuses connections, and no other program gets its port.
+CLOSED = socket.socket()
+CLOSED.bind(("127.0.0.1", 0))
 
 
 @pytest.mark.parametrize(
     ("change", "code", "text", "retriable"),
     [
         (
-            {"host": "127.0.0.1", "port": find_closed_port()},
+            {"host": "127.0.0.1", "port": CLOSED.getsockname()[1]},
             "database.unavailable",
             "Connection refused",
             True,
