@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pipeline_jobs import InputError, Record, Source
-from pipeline_jobs.documents import handwritten, reader, strict_json
+from pipeline_jobs.documents import handwritten, pieces, reader, strict_json
 from pipeline_jobs.documents.records import Chunk, Document
 from pipeline_jobs.documents.writer import DocumentWriter
 from pipeline_jobs.storage import content, decompression
@@ -30,7 +30,7 @@ def set_block_size() -> Callable[..., AbstractContextManager[None]]:
     @contextmanager
     def set_size(block: int, chunk: int = handwritten.CHUNK) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            for module in (content, decompression, reader, strict_json):
+            for module in (content, decompression, pieces, strict_json):
                 patch.setattr(module, "BLOCK", block)
             patch.setattr(handwritten, "CHUNK", chunk)
             yield

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline_jobs import InputError, Record, Source
 from pipeline_jobs.documents import reader
+from pipeline_jobs.documents.pieces import read_pieces
 from pipeline_jobs.storage.input import LocalInput
 
 SOURCE = Source("file:///data/x.txt", "x.txt", 38, 64 * "a")
@@ -136,7 +137,7 @@ def test_pieces_are_whole_lines_for_any_block_size(tmp_path, set_block_size, blo
     path.write_bytes(b"head aaa,,\nbbbb,\n,\ncccccccc\nd,\neeee,\n\n tail")
 
     with LocalInput(path) as file, set_block_size(block):
-        pieces = list(reader._read_pieces(file, 5, file.size - 5, 1000))
+        pieces = list(read_pieces(file, 5, file.size - 5, 1000))
 
     assert b"aaa,,\nbbbb,\n,\ncccccccc\nd,\neeee,\n" == b",\n".join(pieces)
     assert block > 2 or [b"aaa,", b"bbbb", b"", b"cccccccc\nd", b"eeee", b""] == pieces
@@ -147,7 +148,7 @@ def test_endless_line_is_read_only_to_the_limit(tmp_path, set_block_size):
     path.write_bytes(b"a,\n" + 10_000 * b"x")
 
     with LocalInput(path) as file, set_block_size(10):
-        pieces = list(reader._read_pieces(file, 0, file.size, 100))
+        pieces = list(read_pieces(file, 0, file.size, 100))
 
     assert [1, 107] == list(map(len, pieces))
 

@@ -68,7 +68,7 @@ def test_document_is_json_and_its_hash_is_that_of_the_record_lines(texts, size):
 def test_written_head_and_tail_are_recognized(texts):
     document = write([number(texts)] if texts else [])
 
-    source, start = parse_head(document[:HEAD_LIMIT])
+    source, start, _ = parse_head(document[:HEAD_LIMIT])
     count, sha256, length = parse_tail(document[-TAIL_LIMIT:])
 
     assert Source(SOURCE.uri, SOURCE.name, 38, 64 * "a") == source

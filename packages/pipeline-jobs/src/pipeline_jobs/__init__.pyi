@@ -1,14 +1,21 @@
 from .base import BaseJob, Progress, Takes
-from .batch_store import BatchId, BatchStore, Finalized, Loaded, OnDuplicate
+from .batch_store import BatchId, BatchStore, Finalized, Loaded, OnDuplicate, RowStore
 from .diagnostics import Finding
 from .document_files import open_document, write_document
 from .documents.records import Record, RecordsDigest
+from .documents.rows import Reject, RejectKind
 from .documents.splitter import parse_encoding
 from .exceptions import BatchError, InputError, Interruption, JobError, OutputError, PipelineError
 from .files import create_binary, create_text, open_binary, open_text
 from .job_a import JobA
 from .job_b import JobB
 from .job_c import JobC
+from .map_job import MapJob, RejectRow
+from .readers.delimited import Csv
+from .readers.json_lines import JsonLines
+from .readers.lines import Lines
+from .readers.reader import Reader, RowInput
+from .reject_limit import RejectLimit, parse_reject_limit
 from .results import JobResult
 from .storage.location import Location, Source, Url, parse_location
 from .validators import parse_batch_id, parse_input_location, parse_input_path
@@ -18,6 +25,7 @@ __all__ = [
     "BatchError",
     "BatchId",
     "BatchStore",
+    "Csv",
     "Finalized",
     "Finding",
     "InputError",
@@ -27,14 +35,24 @@ __all__ = [
     "JobC",
     "JobError",
     "JobResult",
+    "JsonLines",
+    "Lines",
     "Loaded",
     "Location",
+    "MapJob",
     "OnDuplicate",
     "OutputError",
     "PipelineError",
     "Progress",
+    "Reader",
     "Record",
     "RecordsDigest",
+    "Reject",
+    "RejectKind",
+    "RejectLimit",
+    "RejectRow",
+    "RowInput",
+    "RowStore",
     "Source",
     "Takes",
     "Url",
@@ -48,5 +66,6 @@ __all__ = [
     "parse_input_location",
     "parse_input_path",
     "parse_location",
+    "parse_reject_limit",
     "write_document",
 ]

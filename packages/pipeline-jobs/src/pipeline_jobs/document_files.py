@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from .concurrency.prefetch import preload
 from .documents.reader import read_file, read_source
@@ -22,10 +22,11 @@ from .validators import parse_file_location
 if TYPE_CHECKING:
     from .base import Progress
     from .documents.records import Chunk, Record
+    from .documents.rows import RowChunk, Schema, Sums
     from .files import BinaryInput, TextInput
     from .storage.input import Input
 
-_SUFFIX = "_processed.json"
+SUFFIX = "_processed.json"
 _MAX_SUFFIX_BYTES = 100
 # A file system allows names of 255 bytes. The longest name is the draft's: .<stem>_<8><suffix>.<8>.tmp
 _MAX_NAME_BYTES = 255 - len(f".{'_' + 8 * 'x'}.{8 * 'x'}.tmp")
@@ -103,7 +104,7 @@ def write_document(
     origin: "TextInput | BinaryInput | DocumentRecords | Source",
     records: Iterable[object],
     *,
-    suffix: str = _SUFFIX,
+    suffix: str = SUFFIX,
     max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     progress: "Progress | None" = None,
 ) -> Location:
@@ -143,7 +144,7 @@ def write_document(
         hint = "of ASCII characters, as urllib.parse.quote makes it, and a name"
         raise ValueError(f"{source}: expected a URI such as https://example.org/orders, {hint}")
     if "/" in suffix or not 0 < len(os.fsencode(suffix)) <= _MAX_SUFFIX_BYTES:
-        raise ValueError(f"suffix {suffix!r}: expected the end of a file name, such as {_SUFFIX}")
+        raise ValueError(f"suffix {suffix!r}: expected the end of a file name, such as {SUFFIX}")
     if isinstance(records, str | bytes | Mapping):
         raise TypeError(f"expected an iterable of records, got one {type(records).__name__}")
     chunks = parse_records(_batch(records), source.name, max_record_bytes)
@@ -151,6 +152,16 @@ def write_document(
         chunks = _check_at_end(chunks, origin)
     content = source if isinstance(origin, Source | DocumentRecords) else origin.content
     return write_chunks(parse_location(folder), content, chunks, max_record_bytes, suffix, progress)
+
+
+class RowDraft(Protocol):
+    """What a document of typed rows says besides its rows; the sums are known at their end."""
+
+    @property
+    def schema(self) -> "Schema": ...  # noqa: D102  # see above
+
+    @property
+    def sums(self) -> "Sums": ...  # noqa: D102  # see above
 
 
 def _check_at_end(chunks: "Iterable[Chunk]", origin: DocumentRecords) -> "Iterator[Chunk]":
@@ -179,12 +190,13 @@ def _batch(records: Iterable[object]) -> Iterator[list[object]]:
 def write_chunks(
     folder: Location,
     origin: Content | Source,
-    chunks: "Iterable[Chunk]",
+    chunks: "Iterable[Chunk] | Iterable[RowChunk]",
     max_record_bytes: int,
-    suffix: str = _SUFFIX,
+    suffix: str = SUFFIX,
     progress: "Progress | None" = None,
+    rows: "RowDraft | None" = None,
 ) -> Location:
-    """Write checked records as a document, see `write_document`."""
+    """Write checked records as a document, see `write_document`; typed rows with what `rows` says of them."""
     if isinstance(origin, Content):
         source, stem = origin.source, get_content_stem(origin.file.path)
     else:
@@ -192,9 +204,9 @@ def write_chunks(
     identity = source.uri
     names = list_output_names(folder, stem, identity, suffix)
     # The first records are read before a folder is made: input refused at once leaves no trace.
-    first = preload(iter(chunks), 1)
+    first: Iterator[Chunk | RowChunk] = preload(iter(chunks), 1)
     with open_output(names[0]) as output:
-        document = DocumentWriter(output, source)
+        document = DocumentWriter(output, source, rows.schema if rows else None)
         for chunk in first:
             document.write(chunk)
             if progress and isinstance(origin, Content):
@@ -202,7 +214,7 @@ def write_chunks(
             del chunk  # a chunk may be one long line: free it before the next one is read
         if isinstance(origin, Content):
             source = origin.measure()
-        written = document.finish(source.size, source.sha256)
+        written = document.finish(source.size, source.sha256, rows.sums if rows else None)
         if source.uri == STDIN.uri:
             identity = f"{source.uri}{source.sha256}"
             names = list_output_names(folder, stem, identity, suffix)
@@ -226,7 +238,7 @@ def _has_source(location: Location, source: Source, max_record_bytes: int) -> bo
 
 
 def list_output_names(
-    folder: Location, stem: str, uri: str, suffix: str = _SUFFIX
+    folder: Location, stem: str, uri: str, suffix: str = SUFFIX
 ) -> tuple[Location, Location]:
     """List where the document of a source may go: under the plain name, or the name with a hash of `uri`.
 

@@ -1,20 +1,22 @@
 """Job B: loads a JSON document into a store as one batch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .base import BaseJob
-from .batch_store import BatchId, BatchStore, OnDuplicate
+from .batch_store import BatchId, BatchStore, Loaded, OnDuplicate, RowStore
 from .concurrency.prefetch import prefetch
 from .documents.reader import read_file
-from .documents.records import Chunk
 from .documents.size_limits import DEFAULT_MAX_RECORD_BYTES
+from .documents.writer import HEAD_LIMIT, parse_head
+from .exceptions import InputError
 from .storage.input import open_input
 from .storage.location import MEMORY, Location
 from .validators import parse_file_location
 
 if TYPE_CHECKING:
+    from .documents.writer import Head
     from .storage.input import Input
 
 type Data = dict[str, object] | list[object] | tuple[object, ...]
@@ -24,7 +26,8 @@ class JobB(BaseJob[Location | Data, BatchId]):
     """Load a JSON document into a store as one batch, and return its id.
 
     The document is a file, a file in a remote store, or data in memory: a ``dict`` with ``records``, a
-    ``list`` or a ``tuple``. Data that an earlier job of a run has made, and that name no source of their own,
+    ``list`` or a ``tuple``. A store for a table of typed rows takes a list of ``dict`` or of records instead,
+    numbered by position. Data that an earlier job of a run has made, and that name no source of their own,
     have the run's input as their source.
 
     Args:
@@ -32,7 +35,8 @@ class JobB(BaseJob[Location | Data, BatchId]):
         on_duplicate: what to do with records that a finalized batch of the same source already holds.
         max_record_bytes: limit on a record's content in UTF-8; a larger record is refused.
 
-    Counts ``records``, and as many ``duplicate`` or ``resumed`` if an earlier batch holds them.
+    Counts ``records``, ``rejected`` if there are any, and as many records as ``duplicate`` or ``resumed`` if
+    an earlier batch holds them.
     """
 
     takes = "any"
@@ -55,31 +59,64 @@ class JobB(BaseJob[Location | Data, BatchId]):
         """Load the document and return the id of its batch."""
         with ExitStack() as stack:
             if isinstance(value, dict | list | tuple):
-                from .documents.handwritten import read_data  # noqa: PLC0415  # 3 ms to import; files need none of it
-
-                source = self.source or MEMORY
-                document = read_data(value, source.name, self.max_record_bytes)
-                chunks = stack.enter_context(prefetch(iter(document.chunks)))
+                loaded = self._load_data(value, stack)
             else:
                 file = open_input(value)
                 stack.enter_context(file)
-                document, source = read_file(file, self.max_record_bytes), file.source
-                prefetched = stack.enter_context(prefetch(iter(document.chunks)))
-                chunks = self._report_progress(prefetched, file)
-            # The source that the document names is the original one.
-            loaded = self.store.load(document.source or source, chunks, self.on_duplicate)
+                loaded = self._load_file(file, stack)
         self.counts["records"] = loaded.record_count
+        if loaded.rejected:
+            self.counts["rejected"] = loaded.rejected
         if loaded.duplicate:
             self.counts["duplicate"] = loaded.record_count
         if loaded.resumed:
             self.counts["resumed"] = loaded.record_count
         return BatchId(loaded.batch_id)  # a store of one's own may return a plain number
 
-    def _report_progress(self, chunks: Iterator[Chunk], file: "Input") -> Iterator[Chunk]:
+    def _load_data(self, data: Data, stack: ExitStack) -> Loaded:
+        source = self.source or MEMORY
+        make_chunks = getattr(self.store, "make_chunks", None)
+        if make_chunks is not None:  # a store for a table of typed rows
+            schema, sums, rows = make_chunks(data["records"] if isinstance(data, dict) else data)
+            chunks = stack.enter_context(prefetch(iter(rows)))
+            return cast("RowStore", self.store).load_rows(source, schema, sums, chunks, self.on_duplicate)
+        from .documents.handwritten import read_data  # noqa: PLC0415  # 3 ms to import; files need none of it
+
+        document = read_data(data, source.name, self.max_record_bytes)
+        chunks = stack.enter_context(prefetch(iter(document.chunks)))
+        return self.store.load(document.source or source, chunks, self.on_duplicate)
+
+    def _load_file(self, file: "Input", stack: ExitStack) -> Loaded:
+        head = parse_head(file.read(HEAD_LIMIT))
+        if head is not None and head.schema is not None:
+            return self._load_rows(file, head, stack)
+        if hasattr(self.store, "make_chunks"):
+            text = f"{file.where}: holds lines of text, and the table takes rows; give job A a record class"
+            raise InputError("input.columns", text)
+        document = read_file(file, self.max_record_bytes, head)
+        prefetched = stack.enter_context(prefetch(iter(document.chunks)))
+        # The source that the document names is the original one.
+        chunks = self._report_progress(prefetched, file)
+        return self.store.load(document.source or file.source, chunks, self.on_duplicate)
+
+    def _load_rows(self, file: "Input", head: "Head", stack: ExitStack) -> Loaded:
+        """Load a document of typed rows."""
+        from .documents.row_reader import RowDocument  # noqa: PLC0415  # lines of text need none of it
+
+        document = RowDocument(file, head, self.max_record_bytes)
+        if not hasattr(self.store, "load_rows"):
+            text = f"{file.where}: holds typed rows, and the store takes lines of text only"
+            raise InputError("input.columns", text)
+        store = cast("RowStore", self.store)
+        rows = document.read(store.get_row_type(document.schema))
+        chunks = self._report_progress(stack.enter_context(prefetch(rows)), file)
+        return store.load_rows(document.source, document.schema, document.sums, chunks, self.on_duplicate)
+
+    def _report_progress[Rows: Sized](self, chunks: Iterator[Rows], file: "Input") -> Iterator[Rows]:
         """Pass on the chunks of a file and report how far it is read; then check that it did not change."""
         records = 0
 
-        def report(chunk: Chunk) -> Chunk:
+        def report(chunk: Rows) -> Rows:
             nonlocal records
             records += len(chunk)
             self.progress(file.position, file.size, records)

@@ -8,17 +8,16 @@ import msgspec
 
 from pipeline_jobs.exceptions import InputError
 from pipeline_jobs.storage.input import (
-    BLOCK,
     Contents,
     find_handed_on,
-    make_changed_error,
     make_replaced_error,
     open_input,
 )
 
+from .pieces import read_pieces
 from .records import Chunk, Document, Record, RecordsDigest, encode_canonical, verify_records
 from .size_limits import DEFAULT_MAX_RECORD_BYTES, check_sizes, compute_json_limit
-from .writer import HEAD_LIMIT, TAIL_LIMIT, parse_head, parse_tail
+from .writer import HEAD_LIMIT, TAIL_LIMIT, Head, parse_head, parse_tail
 
 if TYPE_CHECKING:
     from pipeline_jobs.storage.input import Input
@@ -27,21 +26,27 @@ if TYPE_CHECKING:
 _DECODER = msgspec.json.Decoder(list[Record])
 
 
-def read_file(file: "Input", max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -> Document:
+def read_file(
+    file: "Input", max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES, head: Head | None = None
+) -> Document:
     """Read a document from a file, which must stay open while `chunks` is iterated.
 
     Args:
         file: the file.
         max_record_bytes: limit on a record's content in UTF-8; no more of a larger one is held than a record
             of this size can take.
+        head: of the document, if it is parsed already.
 
     Raises:
         InputError: the document is refused; ``input.changed``: it is not the one that was handed on.
     """
     handed_on = find_handed_on(file.path)
-    head = parse_head(file.read(HEAD_LIMIT))
+    if head is None:
+        head = parse_head(file.read(HEAD_LIMIT))
     file.seek(max(0, file.size - TAIL_LIMIT))
     tail = parse_tail(file.read(TAIL_LIMIT))
+    if head is not None and head.schema is not None:
+        raise InputError("input.shape", f"{file.where}: holds typed rows; this job takes lines of text")
     if head is None or tail is None:
         document = _read_strictly(file, max_record_bytes)
         if handed_on is None:
@@ -49,7 +54,7 @@ def read_file(file: "Input", max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES) -
         if document.source != handed_on.source:
             raise make_replaced_error(file.where)
         return Document(document.source, _verify_handed_on(document.chunks, file.where, handed_on))
-    source, start = head
+    source, start, _ = head
     count, sha256, length = tail
     if handed_on not in (None, Contents(source, count, sha256)):
         raise make_replaced_error(file.where)
@@ -73,7 +78,7 @@ def read_source(location: "Location", max_record_bytes: int = DEFAULT_MAX_RECORD
     try:
         with open_input(location) as file:
             if head := parse_head(file.read(HEAD_LIMIT)):
-                return head[0]
+                return head.source
             return _read_strictly(file, max_record_bytes).source
     except InputError as error:
         if error.retriable:
@@ -84,7 +89,7 @@ def read_source(location: "Location", max_record_bytes: int = DEFAULT_MAX_RECORD
 def _read_canonical(file: "Input", start: int, end: int, max_record_bytes: int) -> Iterator[Chunk]:
     """Yield the records between two offsets; from the first one that is not canonical, read strictly."""
     done = last = 0
-    for piece in _read_pieces(file, start, end, compute_json_limit(max_record_bytes)):
+    for piece in read_pieces(file, start, end, compute_json_limit(max_record_bytes)):
         chunk = _parse_canonical(piece, last)
         if chunk is None:
             yield from _skip_records(done, _read_strictly(file, max_record_bytes).chunks)
@@ -102,42 +107,6 @@ def _skip_records(count: int, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         if len(chunk) > count:
             yield Chunk(chunk[count:]) if count else chunk
         count = max(0, count - len(chunk))
-
-
-def _read_pieces(file: "Input", start: int, end: int, longest: int) -> Iterator[bytes]:
-    """Yield the bytes between two offsets in pieces of whole lines, without the separators between pieces.
-
-    A line of more than `longest` bytes ends the iteration: the part of it that is held is the last piece.
-    """
-    file.seek(start)
-    left = end - start
-    parts: list[bytes] = []
-    size = 0
-    half = b""  # a comma at the end, which may be half of a separator
-    while left > 0:
-        block = file.read(min(BLOCK, left))
-        if not block:
-            raise make_changed_error(file.where)
-        left -= len(block)
-        # A line may be a thousand blocks long. So only the new block is searched, and all are joined once.
-        block = half + block
-        half = b"," if left and block.endswith(b",") else b""
-        if left and (cut := block.rfind(b",\n")) >= 0:
-            parts.append(block[:cut])
-            piece = b"".join(parts)
-            parts.clear()
-            yield piece
-            del piece
-            block, size = block[cut + 2 :], 0
-        parts.append(block[: len(block) - len(half)])
-        size += len(parts[-1])
-        if size > longest:
-            break
-    if parts:
-        parts[-1] = parts[-1].removesuffix(b"\n")
-        piece = b"".join(parts)
-        parts.clear()
-        yield piece
 
 
 def _parse_canonical(piece: bytes, last: int) -> Chunk | None:

@@ -27,8 +27,8 @@ _encoder = msgspec.json.Encoder()
 _ROOM = 8 << 20  # bytes; several times the size of a usual chunk
 
 
-def encode_canonical(records: Sequence[Record]) -> bytes | bytearray:
-    """Return the canonical form: a compact JSON object for each record, joined by ``,`` and LF.
+def encode_canonical(records: Sequence[msgspec.Struct]) -> bytes | bytearray:
+    """Return the canonical form of records or rows: a compact JSON object for each, joined by ``,`` and LF.
 
     Raises:
         UnicodeEncodeError: a content holds a lone surrogate.

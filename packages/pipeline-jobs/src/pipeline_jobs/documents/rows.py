@@ -59,6 +59,17 @@ class Row[T](msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, 
     reject: Reject | msgspec.UnsetType = msgspec.UNSET
 
 
+def get_reject(row: Row[Any]) -> Reject:
+    """Return the reject of a row that has one.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if isinstance(row.reject, Reject):
+        return row.reject
+    raise ValueError(f"the row of line {row.line_number} is no reject")
+
+
 class Schema(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What the rows of a document are.
 
@@ -134,6 +145,11 @@ class RowsDigest:
             self.loaded += len(chunk.rows)
             self.rejected += len(chunk.rejects)
         return chunk
+
+    @property
+    def count(self) -> int:
+        """The number of rows so far, without the rejects."""
+        return self.loaded
 
     @property
     def sha256(self) -> str:

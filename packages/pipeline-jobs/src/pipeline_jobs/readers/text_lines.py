@@ -1,0 +1,145 @@
+"""Physical lines of a text file, with their ends, in bounded memory; undecodable bytes stay in them."""
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from io import StringIO
+from itertools import chain
+
+from pipeline_jobs.documents.content_hints import HEAD
+from pipeline_jobs.documents.rows import Reject, RejectKind
+from pipeline_jobs.documents.size_limits import count_utf8_bytes
+from pipeline_jobs.documents.splitter import make_undecodable_error
+from pipeline_jobs.escaping import escape
+
+# In these, a bad byte may shift all that follows: the file as a whole is refused.
+_STRICT = ("utf-16", "utf-32", "utf-7", "iso2022", "hz")
+_ESCAPED = re.compile("[\0\ud800-\udfff]")
+_LINE_ENDS = ("\n", "\r")
+_CUT = "…"
+
+
+class _PendingLine:
+    """The start of a line that has not ended yet; see `TextLines` for its arguments."""
+
+    def __init__(self, max_characters: int, quote: str) -> None:
+        self._most = max_characters + 1
+        self._quote = quote
+        self._dropped_quotes = 0
+        self.text = ""
+
+    def add(self, text: str) -> None:
+        """Append to the line; what is beyond the limit is dropped."""
+        kept = self._most - len(self.text)
+        self.text += text[:kept]
+        if self._quote and len(text) > kept:
+            self._dropped_quotes += text.count(self._quote, kept)
+
+    def end(self, text: str) -> str:
+        """Append the end of the line, and return the whole line; the next one begins."""
+        if len(self.text) + len(text) > self._most:
+            content = text.rstrip("\r\n")
+            self.add(content)
+            text = self._quote * (self._dropped_quotes % 2) + text[len(content) :]
+        line = self.text + text
+        self.text, self._dropped_quotes = "", 0
+        return line
+
+
+class TextLines:
+    """Decodes blocks of bytes and splits them into lines, which end at LF, CRLF and CR only.
+
+    A byte that cannot be decoded becomes a lone surrogate, as by ``surrogateescape``.
+
+    Args:
+        where: the file as errors name it.
+        encoding: as `parse_encoding` returns it; a byte order mark at the start is dropped.
+        max_characters: limit on a line; of a longer one, one character more is kept.
+        quote: a character that the rest of a longer line is known to have an odd or even number of: if the
+            number is odd, one is added. So a quoted field that begins in it, or ends, does so still.
+
+    Attributes:
+        is_clean: False once a line has had a NUL or undecodable bytes.
+        longest: characters of the longest line so far, counted roughly.
+    """
+
+    def __init__(self, where: str, encoding: str, max_characters: int, quote: str = "") -> None:
+        self.where = where
+        self.encoding = encoding
+        self.max_characters = max_characters
+        self.quote = quote
+        self.is_clean = True
+        self.longest = 0
+        self._lines = 0
+
+    def split(self, blocks: Iterable[bytes]) -> Iterator[list[str]]:
+        """Yield the lines that each block completes.
+
+        Raises:
+            InputError: ``input.undecodable``: in an encoding where what follows could not be decoded either.
+        """
+        errors = "strict" if self.encoding.startswith(_STRICT) else "surrogateescape"
+        codec = "utf-8-sig" if self.encoding == "utf-8" else self.encoding  # drops a byte order mark
+        decoder = codecs.getincrementaldecoder(codec)(errors)
+        pending = _PendingLine(self.max_characters, self.quote)
+        half, decoded, head = "", 0, b""  # a CR that may be half of a CRLF
+        for block in chain(blocks, [b""]):  # at the empty block, the decoder reports what was cut off
+            head = head or block[:HEAD]
+            try:
+                text = half + decoder.decode(block, final=not block)
+            except UnicodeError as error:
+                offset = decoded + getattr(error, "start", 0)
+                line = self._lines + 1
+                raise make_undecodable_error(self.where, offset, line, self.encoding, head) from error
+            decoded += len(block)
+            half = "\r" if block and text.endswith("\r") else ""
+            text = text[: len(text) - len(half)]
+            self._note_faults(text)
+            lines = list(StringIO(text, newline=""))
+            last = lines.pop() if lines and not lines[-1].endswith(_LINE_ENDS) else ""
+            if lines:
+                lines[0] = pending.end(lines[0])
+                self._lines += len(lines)
+                self.longest = max(self.longest, *map(len, lines))
+                yield lines
+            pending.add(last)
+        if pending.text:
+            self.longest = max(self.longest, len(pending.text))
+            yield [pending.end("")]
+
+    def _note_faults(self, text: str) -> None:
+        if not self.is_clean:
+            return
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.is_clean = False
+        if "\0" in text:
+            self.is_clean = False
+
+
+def find_fault(raw: str, max_bytes: int) -> Reject | None:
+    """Return the reject for a row whose raw text no row may have; None for a good one.
+
+    Args:
+        raw: with undecodable bytes as lone surrogates.
+        max_bytes: limit on the row, in bytes of UTF-8.
+    """
+    if count_utf8_bytes(raw) > max_bytes:
+        return Reject(RejectKind.TOO_LARGE, None, f"more than {max_bytes} bytes", cut_raw(raw, max_bytes))
+    if "\0" in raw:
+        return Reject(RejectKind.NUL, None, "a NUL character", cut_raw(raw, max_bytes))
+    if _ESCAPED.search(raw):
+        return Reject(RejectKind.UNDECODABLE, None, "bytes that are not text", cut_raw(raw, max_bytes))
+    return None
+
+
+def cut_raw(raw: str, max_bytes: int) -> str:
+    r"""Return the raw text of a reject: NUL and undecodable bytes as ``\x00`` and ``\xff``, without line end.
+
+    A longer one is cut, and marked by ``…`` at its end.
+    """
+    raw = raw.rstrip("\r\n")
+    if len(raw) > max_bytes or count_utf8_bytes(raw) > max_bytes:
+        raw = raw[: max_bytes // 4] + _CUT
+    return _ESCAPED.sub(lambda match: escape(match[0]), raw)

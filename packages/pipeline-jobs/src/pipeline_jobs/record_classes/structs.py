@@ -1,0 +1,195 @@
+"""Records as msgspec Structs and dataclasses."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import MISSING
+from dataclasses import fields as list_fields
+from operator import attrgetter, itemgetter
+from typing import Any
+
+import msgspec
+
+from pipeline_jobs.documents.row_faults import Fault, Refusal, parse_refusal
+from pipeline_jobs.documents.rows import RejectKind
+from pipeline_jobs.readers.reader import RowBatch
+
+from .record_class import Columns, Field, ParsedRows, RecordClass
+
+_SLICE = 64
+"""Rows that are parsed together when one of a batch does not fit; those before it are parsed twice."""
+
+
+class _MsgspecClass(RecordClass):
+    """A class that msgspec makes records of."""
+
+    @property
+    @abstractmethod
+    def array_type(self) -> Any:  # noqa: ANN401  # a type for msgspec
+        """What is made of values in the order of the fields; None if records are made of mappings only."""
+
+    def parse(self, batch: RowBatch, columns: Columns) -> ParsedRows:
+        """Make records of the rows of a batch."""
+        faults: dict[int, Fault] = {}
+        values, kind = batch.values, self.kind
+        if values and isinstance(values[0], Mapping):
+            values = self.check_keys(values, columns, faults)
+        elif (arrays := self._arrange(values, columns)) is not None:
+            values, kind = arrays, self.array_type
+        else:
+            keys = columns.keys or [field.key for field in self.fields]
+            pairs = [(n, key) for n, key in enumerate(keys) if key is not None]
+            values = [{key: row[n] for n, key in pairs} for row in values]
+        records = self._convert(values, kind, faults, is_typed=batch.is_typed)
+        return self.sort_out(batch, records, faults)
+
+    def _arrange(self, values: list[Any], columns: Columns) -> list[Any] | None:
+        """Return rows in the order of the fields; None if they have not exactly these."""
+        keys = [field.key for field in self.fields]
+        given = keys if columns.keys is None else list(columns.keys)
+        if self.array_type is None or set(given) != set(keys) or len(given) != len(keys):
+            return None
+        if columns.keys is None and any(len(row) != len(keys) for row in values):
+            return None
+        return values if given == keys else list(map(itemgetter(*map(given.index, keys)), values))
+
+    def _convert(
+        self,
+        values: list[Any],
+        kind: Any,  # noqa: ANN401  # a type for msgspec
+        faults: dict[int, Fault],
+        *,
+        is_typed: bool,
+    ) -> list[Any]:
+        """Return a record for each row; None where there is a fault, or one is found and added."""
+        rows_type = list[kind]
+        if not faults:
+            with suppress(ValueError, TypeError):  # what a class may raise for a row that it refuses
+                return msgspec.convert(values, rows_type, strict=is_typed)
+        records: list[Any] = []
+        while (start := len(records)) < len(values):
+            if start in faults:
+                records.append(None)
+                continue
+            end = min([start + _SLICE, len(values), *(index for index in faults if index > start)])
+            try:
+                records += msgspec.convert(values[start:end], rows_type, strict=is_typed)
+            except (ValueError, TypeError) as error:
+                refusal = parse_refusal(error)
+                if refusal is None:
+                    raise
+                bad = start + refusal.row
+                records += msgspec.convert(values[start:bad], rows_type, strict=is_typed)
+                records.append(None)
+                faults[bad] = self._explain(refusal, values[bad])
+        return records
+
+    def _explain(self, refusal: Refusal, row: Any) -> Fault:  # noqa: ANN401  # a mapping or a sequence
+        """Return why msgspec refuses a row."""
+        place, column, is_missing = refusal.place, None, refusal.is_missing
+        if isinstance(place, int):
+            column = self.fields[place].name
+            is_missing = is_missing or row[place] is None
+        elif place is not None:
+            column = next((field.name for field in self.fields if field.key == place), None)
+            is_missing = is_missing or (isinstance(row, Mapping) and row.get(place, self) is None)
+        if is_missing and refusal.kind is RejectKind.TYPE:
+            return Fault(RejectKind.TYPE, column, "no value")
+        is_rule = refusal.kind is RejectKind.RULE
+        unnamed = f"a rule of {self.schema.name}" if is_rule else "a value of another type"
+        return Fault(refusal.kind, column, refusal.reason or unnamed)
+
+
+class StructClass(_MsgspecClass):
+    """A msgspec Struct."""
+
+    def __init__(self, kind: type[msgspec.Struct]) -> None:
+        config = kind.__struct_config__
+        # Arrays are parsed twice as fast as mappings, and are what a document has.
+        self._array_type = (
+            msgspec.defstruct(kind.__name__, [], bases=(kind,), array_like=True)
+            if config.tag is None
+            else None
+        )
+        known = msgspec.structs.fields(self._array_type or kind)
+        super().__init__(
+            kind,
+            [Field(each.name, each.encode_name, each.required) for each in known],
+            [each.name for each in known],
+        )
+
+    @property
+    def array_type(self) -> Any:  # noqa: ANN401  # see above
+        """The class, encoded as an array."""
+        return self._array_type
+
+    @property
+    def row_type(self) -> Any:  # noqa: ANN401  # see above
+        """The class as an array."""
+        return self._array_type or list[Any]
+
+    def describe(self) -> str:
+        """Return the JSON schema of the class."""
+        return describe_schema(self.kind)
+
+    def take_contents(self, records: Sequence[Any]) -> Sequence[Any]:
+        """Return what is encoded as arrays."""
+        if self._array_type and all(map(self._array_type.__instancecheck__, records)):
+            return records
+        return list(map(msgspec.structs.astuple, records))
+
+    def make_records(self, contents: Sequence[Any]) -> Iterable[Any]:
+        """Return instances of the class itself."""
+        names = self.schema.columns
+        if self._array_type is None:
+            keys = [field.key for field in self.fields]
+            rows = [dict(zip(keys, row, strict=True)) for row in contents]
+            return convert_all(rows, self.kind)
+        return [self.kind(**dict(zip(names, msgspec.structs.astuple(row), strict=True))) for row in contents]
+
+
+class DataclassClass(_MsgspecClass):
+    """A dataclass."""
+
+    def __init__(self, kind: type) -> None:
+        known = list_fields(kind)
+        fields = [
+            Field(each.name, each.name, each.default is MISSING and each.default_factory is MISSING)
+            for each in known
+            if each.init
+        ]
+        columns = [each.name for each in fields]
+        get = attrgetter(*columns) if columns else tuple
+        self._take = get if len(columns) != 1 else lambda record: (get(record),)
+        super().__init__(kind, fields, columns)
+
+    array_type = None
+
+    row_type = list[Any]
+
+    def describe(self) -> str:
+        """Return the JSON schema of the class."""
+        return describe_schema(self.kind)
+
+    def take_contents(self, records: Sequence[Any]) -> Sequence[Any]:
+        """Return the values of each record."""
+        return list(map(self._take, records))
+
+    def make_records(self, contents: Sequence[Any]) -> Iterable[Any]:
+        """Return instances of the class."""
+        names = self.schema.columns
+        return convert_all([dict(zip(names, row, strict=True)) for row in contents], self.kind)
+
+
+def describe_schema(kind: type) -> str:
+    """Return the JSON schema of a class; for types that have none, the annotations."""
+    try:
+        return msgspec.json.encode(msgspec.json.schema(kind), order="deterministic").decode()
+    except (TypeError, ValueError):
+        return repr(getattr(kind, "__annotations__", None))
+
+
+def convert_all(rows: list[dict[str, object]], kind: Any) -> list[Any]:  # noqa: ANN401  # a type for msgspec
+    """Return a record for each row of a document."""
+    records: list[Any] = msgspec.convert(rows, list[kind])
+    return records
