@@ -9,6 +9,7 @@ from .files import create_binary, create_text, open_binary, open_text
 from .job_a import JobA
 from .job_b import JobB
 from .job_c import JobC
+from .reject_limit import RejectLimit, parse_reject_limit
 from .results import JobResult
 from .storage.location import Location, Source, Url, parse_location
 from .validators import parse_batch_id, parse_input_location, parse_input_path
@@ -35,6 +36,7 @@ __all__ = [
     "Progress",
     "Record",
     "RecordsDigest",
+    "RejectLimit",
     "Source",
     "Takes",
     "Url",
@@ -48,5 +50,6 @@ __all__ = [
     "parse_input_location",
     "parse_input_path",
     "parse_location",
+    "parse_reject_limit",
     "write_document",
 ]
