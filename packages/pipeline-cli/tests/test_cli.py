@@ -24,6 +24,8 @@ SETTINGS = """\
                                   Skip, load or refuse records that a
                                   finalized batch already holds.
   --encoding NAME                 Encoding of the input files.
+  --max-rejects N|P%              Rejected rows to allow in an input, as a
+                                  number or percentage.
   --max-record-bytes N            Refuse inputs with a record larger than
                                   this.
   --max-unpacked-bytes N          Refuse compressed inputs that unpack to more
