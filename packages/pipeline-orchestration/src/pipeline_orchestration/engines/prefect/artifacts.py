@@ -170,7 +170,7 @@ def _describe_failure(run: FinishedRun, run_input: RunInput, result: RunResult) 
 
 
 def _make_command(run: FinishedRun, run_input: RunInput, result: RunResult) -> str | None:
-    """Return the command that continues as Markdown, with all settings that are no defaults, if there is one."""
+    """Return the command that continues as Markdown, with the settings that are no defaults; or None."""
     # A definition that was given as an object has no address, and data in memory has no name.
     if not isinstance(run.spec.pipeline, str) or run_input.label == MEMORY:
         return None
