@@ -24,6 +24,8 @@ SETTINGS = """\
                                   Skip, load or refuse records that a
                                   finalized batch already holds.
   --encoding NAME                 Encoding of the input files.
+  --max-rejects N|P%              Rejected rows to allow in an input, as a
+                                  number or percentage.
   --max-record-bytes N            Refuse inputs with a record larger than
                                   this.
   --max-unpacked-bytes N          Refuse compressed inputs that unpack to more
@@ -71,9 +73,11 @@ Options:
   -h, --help                      Show this message and exit.
 
 Commands:
+  adopt      Let the pipeline use a database with tables of your own.
   deploy     Create a deployment on a Prefect server, for workers to run.
   doctor     Check everything a run depends on, and change nothing.
   list-jobs  List all available jobs in the pipeline.
+  rejects    Show the rejected rows of a batch, each with its reason.
   run        Run the pipeline with flexible start/stop points.
   run-all    Run the complete pipeline (A -> B -> C).
   serve      Create a deployment, and run it from this process until Ctrl-C.
@@ -96,6 +100,29 @@ Options:
                       repeated.
   --json              Print the findings as one JSON document.
   -h, --help          Show this message and exit.
+""",
+    ("adopt",): """\
+Usage: pipeline adopt [OPTIONS]
+
+  Let the pipeline use a database with tables of your own.
+
+  The tables of the pipeline are made beside yours, which do not change.
+
+Options:
+  -h, --help  Show this message and exit.
+""",
+    ("rejects",): """\
+Usage: pipeline rejects [OPTIONS] BATCH
+
+  Show the rejected rows of a batch, each with its reason.
+
+  Arguments:
+    BATCH  Id of the batch
+
+Options:
+  --limit N   Print at most this many rows; the default is 100.  [x>=1]
+  --json      Print the rows as one JSON document.
+  -h, --help  Show this message and exit.
 """,
     ("run",): f"""\
 Usage: pipeline run [OPTIONS] INPUT_DATA...

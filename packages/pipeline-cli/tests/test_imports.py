@@ -24,7 +24,10 @@ LIGHT = [
     ["--help"],
     ["--version"],
     ["list-jobs"],
-    *([command, "--help"] for command in ("list-jobs", "run", "run-all", "doctor", "deploy", "serve")),
+    *(
+        [command, "--help"]
+        for command in ("list-jobs", "run", "run-all", "rejects", "doctor", "adopt", "deploy", "serve")
+    ),
 ]
 
 

@@ -102,6 +102,55 @@ def test_counts_of_ones_own_stand_in_the_line_of_their_job(report):
     ) == out
 
 
+ROWS = {"read": 1003, "records": 997, "rejected": 3, "blank": 2, "dropped": 1}
+
+
+def test_typed_rows_end_with_their_sums_and_where_the_rejects_are(report):
+    """The sums of the batch stand below all jobs; A counts the rejects that it has found itself."""
+    a = JobResult("A", Path("/out/x.json"), counts={"lines": 1003, "records": 998, "blank": 2, "rejected": 3})
+    b = JobResult("B", BatchId(12), counts=ROWS)
+    c = JobResult("C", BatchId(12), counts={"records": 997, "rejected": 3})
+
+    out, err = report((a, b, c))
+
+    assert (
+        "x.txt\n"
+        "  A  998 records, 3 rejected    0.000 s  /out/x.json\n"
+        "  B              997 records    0.000 s  batch 12\n"
+        "  C              997 records    0.000 s  batch 12\n"
+        "  1,003 read = 997 loaded + 3 rejected + 2 blank + 1 dropped\n"
+        "  Rejected rows: pipeline rejects 12\n"
+    ) == out
+    assert "" == err
+
+
+def test_parts_of_the_sums_that_are_zero_are_left_out(report):
+    some = JobResult("B", BatchId(1), counts=ROWS | {"read": 997, "rejected": 0, "blank": 0, "dropped": 0})
+    none = JobResult("B", BatchId(1), counts=dict.fromkeys(ROWS, 0))
+
+    assert "  997 read = 997 loaded\n" == report((some,))[0].partition("batch 1\n")[2]
+    assert "  0 read = 0\n" == report((none,))[0].partition("batch 1\n")[2]
+
+
+def test_rejects_are_shown_by_a_command_that_finds_the_database(runner, capsys):
+    given = GIVEN | {"db_url": "postgresql://me:secret@host/data", "output_dir": "out", "encoding": "latin-1"}
+    result = RunResult("x.csv", "local", (JobResult("B", BatchId(3), counts=ROWS),))
+
+    print_text(runner, ["x.csv"], [result], given)
+
+    command = "pipeline --db-url postgresql://me@host/data rejects 3"
+    assert f"  Rejected rows: {command}" == capsys.readouterr().out.splitlines()[-1]
+
+
+def test_json_of_typed_rows_has_their_sums(report):
+    job = JobResult("B", BatchId(12), counts=ROWS)
+
+    run = json.loads(report((job,), print_results=print_json)[0])["runs"][0]
+
+    assert {"read": 1003, "loaded": 997, "rejected": 3, "blank": 2, "dropped": 1} == run["sums"]
+    assert ROWS == run["jobs"][0]["counts"]
+
+
 def test_several_inputs_have_one_line_each(report):
     b = JobResult("B", BatchId(1), seconds=0.5, counts={"records": 1234567})
     again = JobResult("B", BatchId(1), counts={"records": 3, "duplicate": 3})

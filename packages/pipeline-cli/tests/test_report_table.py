@@ -3,6 +3,7 @@
 import click
 
 from pipeline_cli.output.report import _print_runs
+from pipeline_cli.output.sums import find_rejects
 from pipeline_jobs import BatchId, InputError, JobResult
 from pipeline_orchestration import RunResult
 
@@ -46,4 +47,61 @@ def test_counts_of_ones_own_end_the_rows_and_the_totals(capsys):
         f"                        0.000  y.csv  1 {78 * 'x'}… (92 characters)\n"
         "4 inputs: 4 done, 0 failed\n"
         f"  6,002 orders, 2 a\\nb, 1 {57 * 'x'}… (113 characters)\n"
+    ) == click.unstyle(capsys.readouterr().out)
+
+
+def make_typed(batch, *counts, **more):
+    names = ("read", "records", "rejected", "blank", "dropped")
+    counts = dict(zip(names, counts, strict=True)) | more
+    # A's own rejects are part of those of the batch.
+    return RunResult(
+        f"{batch}.csv",
+        "local",
+        (
+            JobResult("A", "x.json", counts={"lines": 9, "records": 9, "blank": 2, "rejected": 1}),
+            JobResult("B", BatchId(batch), seconds=0.5, counts=counts),
+        ),
+    )
+
+
+def test_typed_rows_have_a_column_for_each_sum(capsys):
+    results = [make_typed(1, 1003, 997, 3, 2, 1, orders=7), make_typed(2, 10, 10, 0, 0, 0), FAILED]
+
+    _print_runs(results)
+
+    assert (
+        "  batch        read      loaded    rejected       blank     dropped   seconds\n"
+        "      1       1,003         997           3           2           1     0.500  1.csv  7 orders\n"
+        "      2          10          10           0           0           0     0.500  2.csv\n"
+        " failed                                                                 0.000  z.txt\n"
+        "3 inputs: 2 done, 1 failed\n"
+        "  1,013 read = 1,007 loaded + 3 rejected + 2 blank + 1 dropped\n"
+        "  7 orders\n"
+    ) == click.unstyle(capsys.readouterr().out)
+
+
+def test_the_batch_with_rejects_is_named_if_there_is_only_one():
+    clean, some, more = (make_typed(batch, 10, 10 - n, n, 0, 0) for batch, n in ((1, 0), (2, 1), (3, 2)))
+
+    assert (None, 2, "BATCH", None) == (
+        find_rejects([clean]),
+        find_rejects([clean, some]),
+        find_rejects([some, more]),
+        find_rejects([DONE]),
+    )
+
+
+def test_counts_of_ones_own_are_no_sums(capsys):
+    """Only a job that has loaded typed rows has counted all of them."""
+    own = RunResult("x", "local", (JobResult("read", None, counts={"read": 3, "rejected": 1}),))
+    loaded = RunResult("y", "local", (JobResult("load", BatchId(1), counts={"read": 3, "dropped": 1}),))
+
+    _print_runs([own, loaded])
+
+    assert (
+        "  batch     records   seconds\n"
+        "                        0.000  x  3 read, 1 rejected\n"
+        "      1                 0.000  y  3 read, 1 dropped\n"
+        "2 inputs: 2 done, 0 failed\n"
+        "  6 read, 1 rejected, 1 dropped\n"
     ) == click.unstyle(capsys.readouterr().out)

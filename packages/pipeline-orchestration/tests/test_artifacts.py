@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pipeline_jobs import BaseJob, JobResult, PipelineError
+from pipeline_jobs import BaseJob, BatchId, JobResult, PipelineError
 from pipeline_jobs.escaping import escape
 from pipeline_jobs.testing import FailingJob
 from pipeline_orchestration import PipelineConfig, PipelineDefinition, PipelineRunner, RunResult
@@ -97,6 +97,25 @@ def test_a_summary_of_many_inputs_is_bounded_and_lists_failures_first():
     )
     assert failure.data.endswith("… and 89 more.")
     assert len(summary.data) < 100_000 > 10 * len(failure.data)
+
+
+def make_typed(name, batch, rejected):
+    counts = {"read": 10 + rejected, "records": 8, "rejected": rejected, "blank": 1, "dropped": 1}
+    before = JobResult("A", "x.json", counts={"lines": 10 + rejected, "records": 9, "rejected": rejected})
+    return RunResult(name, "prefect", (before, JobResult("B", BatchId(batch), counts=counts)))
+
+
+def test_the_summary_of_typed_rows_has_their_sums():
+    """An input that failed has none."""
+    summary, _ = make_artifacts(make_typed("x.csv", 1, 2), make_typed("y.csv", 2, 1), make_failure("z.csv"))
+
+    assert summary.description == "2 done, 1 failed; 16 records, 3 rejected in 1.500 s."
+    failed, first, second = json.loads(summary.data)
+    names = ("read", "loaded", "rejected", "blank", "dropped")
+    assert [None] * 5 == [failed[name] for name in names]
+    assert [12, 8, 2, 1, 1] == [first[name] for name in names]
+    assert [11, 8, 1, 1, 1] == [second[name] for name in names]
+    assert "records" not in first
 
 
 def test_there_is_no_command_for_a_definition_or_data_in_memory():

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_jobs import OnDuplicate
+from pipeline_jobs import OnDuplicate, parse_reject_limit
 from pipeline_orchestration import EngineName, LogLevel, PipelineConfig, TaskRunnerName, UsageError
 
 DASK = "tcp://host:port, tls://host:port, ucx://host:port, ws://host:port or wss://host:port"
+REJECTS = "expected a number of rows from 0 to 9223372036854775807, or a percentage from 0% to 100%"
 ALL = "log_level, output_dir, db_path, db_url, engine, pipeline, no_settings_files, concurrency, task_runner"
-ALL += ", dask_address, ray_address, on_duplicate, encoding, max_record_bytes, max_unpacked_bytes"
-ALL += ", max_unpacked_ratio, busy_timeout"
+ALL += ", dask_address, ray_address, on_duplicate, encoding, max_rejects, max_record_bytes"
+ALL += ", max_unpacked_bytes, max_unpacked_ratio, busy_timeout"
 
 
 def test_defaults(folder):
@@ -26,6 +27,7 @@ def test_defaults(folder):
         "pipeline": "pipeline_orchestration.text_pipeline:pipeline",
         "on_duplicate": OnDuplicate.SKIP,
         "encoding": "utf-8",
+        "max_rejects": None,
         "busy_timeout": 30.0,
         "max_record_bytes": 16 * 1024 * 1024,
         "max_unpacked_bytes": 1024**4,
@@ -97,6 +99,9 @@ def test_paths_become_absolute(folder, tmp_path, monkeypatch, given, expected):
             "expected a number of bytes from 1 to 1125899906842624, got '0'",
         ),
         ("max_unpacked_ratio", "0.5", "expected a whole number from 1 to 1125899906842624, got '0.5'"),
+        ("max_rejects", "some", f"{REJECTS}, got 'some'"),
+        ("max_rejects", "-1", f"{REJECTS}, got '-1'"),
+        ("max_rejects", "101%", f"{REJECTS}, got '101%'"),
         ("max_record_bytes", "16M", "expected a number of bytes from 1 to 1073741824, got '16M'"),
         ("max_record_bytes", "1.5", "expected a number of bytes from 1 to 1073741824, got '1.5'"),
         ("max_record_bytes", "0", "expected a number of bytes from 1 to 1073741824, got '0'"),
@@ -234,6 +239,13 @@ def test_a_choice_may_be_written_in_any_case(folder, monkeypatch, name, text, ex
     assert expected is getattr(PipelineConfig.load(**{name: text}), name)
 
 
+@pytest.mark.parametrize(("line", "limit"), [("50", "50"), ('"50"', "50"), ('"0.5%"', "0.5%")])
+def test_limit_on_rejects_is_a_number_or_a_percentage(folder, line, limit):
+    (folder / "pipeline.toml").write_text(f"max_rejects = {line}")
+
+    assert parse_reject_limit(limit) == PipelineConfig.load().max_rejects
+
+
 def test_all_errors_are_gathered_with_setting_and_source(folder, monkeypatch):
     """Valid settings keep their values."""
     monkeypatch.setenv("PIPELINE_ENGINE", "dask")
@@ -262,7 +274,7 @@ def test_all_errors_are_gathered_with_setting_and_source(folder, monkeypatch):
 
 def test_flow_parameters_are_json_and_give_the_same_settings(folder):
     odd = folder / os.fsdecode(b"\xff\n")
-    config = PipelineConfig(output_dir=odd, db_path="p.db", concurrency=4, task_runner="threads")
+    config = PipelineConfig(output_dir=odd, db_path="p.db", concurrency=4, max_rejects="0.5%")
 
     parameters = config.to_parameters()
 
@@ -289,6 +301,8 @@ def test_settings_are_frozen():
         ("encoding = true", "expected text, got True"),
         ("busy_timeout = true", "expected a number of seconds from 0 to 86400, got True"),
         ("busy_timeout = [1]", "expected a number of seconds from 0 to 86400, got [1]"),
+        ("max_rejects = true", f"{REJECTS}, got True"),
+        ("max_rejects = 1.5", f"{REJECTS}, got 1.5"),
         ("max_record_bytes = true", "expected a number of bytes from 1 to 1073741824, got True"),
         ("max_record_bytes = 1e3", "expected a number of bytes from 1 to 1073741824, got 1000.0"),
         ("log_level = {}", "expected DEBUG, INFO, WARNING, ERROR, CRITICAL or OFF, got {}"),

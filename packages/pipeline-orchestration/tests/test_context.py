@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline_db import DatabaseError
-from pipeline_jobs import OnDuplicate
+from pipeline_jobs import OnDuplicate, parse_reject_limit
 from pipeline_orchestration import PipelineConfig, RunContext
 
 
@@ -20,6 +20,13 @@ def test_the_context_has_the_settings_of_the_run(folder):
         context.max_record_bytes,
     )
     assert (config, "run 1", None) == (context.config, context.run_id, context.progress)
+
+
+@pytest.mark.parametrize("limit", [None, "0", "50", "1%"])
+def test_no_row_may_be_rejected_unless_the_setting_says_so(folder, limit):
+    context = RunContext(PipelineConfig.load(max_rejects=limit), "run 1")
+
+    assert parse_reject_limit(limit or "0") == context.max_rejects
 
 
 def test_the_store_is_made_once_with_the_settings_of_the_run(folder):

@@ -35,7 +35,7 @@ def make_spec(runner=None, **options):
 
 def test_all_settings_are_parameters_with_absolute_paths(folder, sample):
     inputs = ["sample.txt", Path("later.txt"), "later", "in/*.txt", "s3://bucket/x", 7]
-    parameters = make_spec(inputs=inputs, stop_after="B")
+    parameters = make_spec(PipelineRunner(max_rejects="1%"), inputs=inputs, stop_after="B")
 
     assert {
         "pipeline": "pipeline_orchestration.text_pipeline:pipeline",
@@ -50,6 +50,7 @@ def test_all_settings_are_parameters_with_absolute_paths(folder, sample):
         "db_path": str(folder / "data/pipeline.db"),
         "on_duplicate": "skip",
         "encoding": "utf-8",
+        "max_rejects": "1%",
         "busy_timeout": 30.0,
         "max_record_bytes": 1 << 24,
         "max_unpacked_bytes": 1 << 40,

@@ -169,7 +169,7 @@ def test_a_retried_job_is_one_task_run(runner, find_run):
 def test_parameters_hold_inputs_and_settings_but_no_data(runner, folder, find_run):
     (folder / "listed.txt").write_text("secret")
 
-    runner(busy_timeout=2).run_many(["listed.txt", ["secret"], "7"], stop_after="A")
+    runner(busy_timeout=2, max_rejects="1%").run_many(["listed.txt", ["secret"], "7"], stop_after="A")
     parameters = find_run("listed.txt and 2 more", 3).flow_run.parameters
 
     first, second, third = parameters.pop("inputs")
@@ -194,6 +194,7 @@ def test_parameters_hold_inputs_and_settings_but_no_data(runner, folder, find_ru
         "task_runner": None,
         "dask_address": None,
         "ray_address": None,
+        "max_rejects": "1%",
     } == parameters
     assert "secret" not in json.dumps(parameters)
 

@@ -7,6 +7,7 @@ import click
 from pipeline_orchestration import LogLevel, load_pipeline, resolve_pipeline_address
 from pipeline_orchestration.log_levels import set_log_level
 
+from .commands.database import adopt, rejects
 from .commands.deploy import deploy, serve
 from .commands.run import run, run_all
 from .exit_codes import get_exit_code
@@ -67,5 +68,5 @@ def doctor(context: click.Context, /, param: Sequence[str], as_document: bool) -
     context.exit(get_exit_code(find_worst_code(findings)))
 
 
-for _command in (list_jobs, run, run_all, doctor, deploy, serve):
+for _command in (list_jobs, run, run_all, rejects, doctor, adopt, deploy, serve):
     cli.add_command(_command)

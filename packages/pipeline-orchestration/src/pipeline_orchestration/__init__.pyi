@@ -14,6 +14,7 @@ from .results import RunResult, UnsentOutput
 from .runner import PipelineRunner
 from .settings.config import EngineName, LogLevel, PipelineConfig, TaskRunnerName
 from .settings.sources import resolve_pipeline_address
+from .table_definition import table_pipeline
 
 __all__ = [
     "CreatedDeployment",
@@ -40,4 +41,5 @@ __all__ = [
     "resolve_pipeline_address",
     "run_pipeline",
     "serve",
+    "table_pipeline",
 ]

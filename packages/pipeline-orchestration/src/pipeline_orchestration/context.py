@@ -9,7 +9,7 @@ from pipeline_jobs import OnDuplicate
 
 if TYPE_CHECKING:
     from pipeline_db import PeeweeStore
-    from pipeline_jobs import Location
+    from pipeline_jobs import Location, RejectLimit
 
     from .settings.config import PipelineConfig
 
@@ -65,6 +65,13 @@ class RunContext:
     def max_record_bytes(self) -> int:
         """The largest size of a record's content, in bytes of UTF-8."""
         return self.config.max_record_bytes
+
+    @property
+    def max_rejects(self) -> "RejectLimit":
+        """How many rows of an input may be rejected: none, unless the setting says otherwise."""
+        from pipeline_jobs import RejectLimit  # noqa: PLC0415  # for typed rows only
+
+        return self.config.max_rejects or RejectLimit(count=0)
 
     @cached_property
     def store(self) -> "PeeweeStore":

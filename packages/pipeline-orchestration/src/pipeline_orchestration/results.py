@@ -1,8 +1,14 @@
 """Result of a run of a pipeline over one input."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline_jobs import BatchId, JobResult, PipelineError
+
+if TYPE_CHECKING:
+    from pipeline_jobs.documents.rows import Sums
+
+_COUNTS_OF_ROWS = frozenset({"read", "records", "rejected", "blank", "dropped"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,17 @@ class RunResult:
         """The batch that the run loaded, found or finalized, if any."""
         outputs = (job.output for job in reversed(self.jobs))
         return next((output for output in outputs if isinstance(output, BatchId)), None)
+
+    @property
+    def sums(self) -> "Sums | None":
+        """What became of the rows of the input, as the job says that loaded them; None for lines of text."""
+        for job in self.jobs:
+            if isinstance(job.output, BatchId) and job.counts.keys() >= _COUNTS_OF_ROWS:
+                from pipeline_jobs.documents.rows import Sums  # noqa: PLC0415  # lines of text need none of it
+
+                counts = {**job.counts, "loaded": job.counts["records"]}
+                return Sums(*(counts[name] for name in Sums._fields))
+        return None
 
     @property
     def duplicate(self) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline_cli.output import sums
 from pipeline_cli.progress import count_records
 from pipeline_cli.streams import begin_results, restore_streams, write_result
 from pipeline_jobs import BatchId, PipelineError
@@ -44,6 +45,8 @@ def print_text(
         _print_jobs(results[0])
     else:
         _print_runs(results)
+    if batch := sums.find_rejects(results):
+        click.echo(f"  Rejected rows: {resume_command.build_rejects_command(options, batch)}")
     failed = [(value, result) for value, result in zip(inputs, results, strict=True) if not result.success]
     if len(failed) > _MAX_FAILURES:
         failed.sort(key=lambda each: each[1].code == _NOT_RUN)  # last: they only follow from another failure
@@ -95,13 +98,28 @@ def print_failure(error: PipelineError, *, as_document: bool) -> None:
 def _print_jobs(result: "RunResult") -> None:
     """Print a line for each job that ran on the only input."""
     done = [job for job in result.jobs if job.success]
+    is_typed = result.sums is not None
     click.echo(result.input)
-    counts = [_format_counts(job.counts, "records") for job in done]
+    counts = [_format_counts(_select_counts(job, is_typed=is_typed), "records") for job in done]
     name_width = max([len(job.job) for job in done], default=0)
     width = max([15, *map(len, counts)])
     for job, count in zip(done, counts, strict=True):
         line = f"  {job.job:{name_width}}  {count:>{width}}  {job.seconds:>7.3f} s  {_format_output(job)}"
         click.echo(line.rstrip())
+    if result.sums:
+        click.echo(f"  {sums.format_sums(result.sums)}")
+
+
+def _select_counts(job: "JobResult[object]", *, is_typed: bool) -> Mapping[str, int]:
+    """Return the counts of a job for its line; of typed rows, whose sums stand below, what it sorted out."""
+    if not is_typed:
+        return job.counts
+    sorted_out = () if isinstance(job.output, BatchId) else ("rejected", "dropped")
+    return {
+        name: number
+        for name, number in job.counts.items()
+        if name not in sums.SUM_NAMES or (number and name in sorted_out)
+    }
 
 
 def _format_counts(counts: Mapping[str, int], *names: str) -> str:
@@ -133,26 +151,31 @@ def _print_runs(results: Sequence["RunResult"]) -> None:
     if len(results) > _MAX_ROWS and sys.stdout.isatty():
         # Standard error names the failures, each with its next step.
         rows = []
+    total = sums.total(results)
     if rows:
-        click.echo(click.style(_HEADER, bold=True))
+        click.echo(click.style(sums.HEADER if total else _HEADER, bold=True))
     for result in rows:
-        click.echo(_format_row(result))
+        click.echo(_format_row(result, is_typed=total is not None))
     totals = f"{len(results):,} inputs: {len(done):,} done, {len(failed):,} failed"
     click.echo(click.style(totals, fg="red" if failed else "green"))
     if not rows:
         _print_totals(done)
-    total: Counter[str] = Counter()
+    if total:
+        click.echo(f"  {sums.format_sums(total)}")
+    own: Counter[str] = Counter()
     for result in done:
-        total.update(_sum_counts(result))
-    if counts := _format_counts(total):
+        own.update(_sum_counts(result))
+    if counts := _format_counts(own):
         click.echo(f"  {counts}")
 
 
 def _sum_counts(result: "RunResult") -> Counter[str]:
-    """Return what the jobs of an input have counted together."""
+    """Return what the jobs of an input have counted together, without the counts of its sums."""
     total: Counter[str] = Counter()
     for job in result.jobs:
         total.update(job.counts)
+    for name in sums.SUM_NAMES if result.sums else ():
+        del total[name]
     return total
 
 
@@ -162,15 +185,18 @@ def _format_code_counts(results: Sequence["RunResult"]) -> str:
     return ", ".join(f"{code} {count:,}" for code, count in codes.most_common())
 
 
-def _format_row(result: "RunResult") -> str:
+def _format_row(result: "RunResult", *, is_typed: bool = False) -> str:
     batch = "failed" if not result.success else str(result.batch_id or "")
-    records = count_records(result)
     seconds = sum(job.seconds for job in result.jobs)
     duplicate = "  (was there already)" if result.duplicate else ""
-    count = "" if records is None else f"{records:,}"
+    if is_typed:
+        columns = sums.format_columns(result.sums)
+    else:
+        records = count_records(result)
+        columns = f"{'' if records is None else f'{records:,}':>12}"
     own = _format_counts(_sum_counts(result))
     # The input comes after what is aligned, as it can have any length.
-    row = f"{batch:>7}  {count:>10}  {seconds:>8.3f}  {result.input}{duplicate}{own and f'  {own}'}"
+    row = f"{batch:>7}{columns}  {seconds:>8.3f}  {result.input}{duplicate}{own and f'  {own}'}"
     return row if result.success else click.style(row, fg="red")
 
 
@@ -207,6 +233,7 @@ def _run_to_json(result: "RunResult", command: str | None) -> dict[str, object]:
         "output": _output_to_json(result.output),
         "batch_id": result.batch_id,
         "duplicate": result.duplicate,
+        **({"sums": result.sums._asdict()} if result.sums else {}),
         "run_id": result.run_id,
         "url": result.url,
         "jobs": [

@@ -1,4 +1,4 @@
-"""Command that resumes a run after a failure."""
+"""Commands that a person is told after a run: the one that resumes it, and the one that shows its rejects."""
 
 import glob
 import os
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 GLOBAL_OPTIONS = tuple([setting.name for setting in SETTINGS if setting.before_command])
 """Options that stand before the command."""
+
+_OF_DATABASE = ("db_path", "db_url", "no_settings_files")  # those that find it
 
 # Refused again, however often the command is run: another input or another option is needed.
 _PERMANENT = ("input.", "batch.", "usage.")
@@ -79,14 +81,21 @@ def build_run_command(given: Mapping[str, object], behind: Mapping[str, object],
         behind: options that stand behind it.
         target: the input.
     """
-    before = {name: given.get(name) for name in GLOBAL_OPTIONS}
-    if before["db_url"]:
-        from pipeline_db import DatabaseUrl  # noqa: PLC0415  # Peewee takes 0.05 s to import
-
-        before["db_url"] = DatabaseUrl(str(before["db_url"]))
-    words = ["pipeline", *_list_options(before), "run", *_list_options(behind)]
+    before = _list_options(_hide_password({name: given.get(name) for name in GLOBAL_OPTIONS}))
+    words = ["pipeline", *before, "run", *_list_options(behind)]
     words += ["--", str(target)] if str(target).startswith("-") else [str(target)]
     return " ".join(map(quote_for_shell, words))
+
+
+def build_rejects_command(given: Mapping[str, object], batch: object) -> str:
+    """Return the command that shows the rejected rows of a batch.
+
+    Args:
+        given: options by name; those that find the database are repeated, without a password.
+        batch: its id, or the word that stands for one.
+    """
+    before = _list_options(_hide_password({name: given.get(name) for name in _OF_DATABASE}))
+    return " ".join(map(quote_for_shell, ["pipeline", *before, "rejects", str(batch)]))
 
 
 def introduce_command(result: "RunResult") -> str:
@@ -140,6 +149,15 @@ def _names_one_file(url: str) -> bool:
         return not location.is_dir()
     # In a URL of the web, ? begins the query and [ an IPv6 address.
     return "*" not in url if location.scheme in WEB else bool(location.name) and not glob.has_magic(url)
+
+
+def _hide_password(options: Mapping[str, object]) -> Mapping[str, object]:
+    """Return options in which the URL of the database has no password."""
+    if not options["db_url"]:
+        return options
+    from pipeline_db import DatabaseUrl  # noqa: PLC0415  # Peewee takes 0.05 s to import
+
+    return {**options, "db_url": DatabaseUrl(str(options["db_url"]))}
 
 
 def _list_options(given: Mapping[str, object]) -> list[str]:

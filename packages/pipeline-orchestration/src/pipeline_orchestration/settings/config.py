@@ -34,6 +34,7 @@ from .parsing import (
     parse_encoding_name,
     parse_file,
     parse_folder,
+    parse_max_rejects,
     parse_text,
 )
 from .sources import (
@@ -48,6 +49,7 @@ from .sources import (
 
 if TYPE_CHECKING:
     from pipeline_db import DatabaseUrl
+    from pipeline_jobs.reject_limit import RejectLimit
     from pipeline_jobs.storage.location import Location
 
 _LONGEST_TIMEOUT = 86_400  # seconds
@@ -265,6 +267,18 @@ class PipelineConfig:
             "help": "Encoding of the input files.",
             "parse": parse_encoding_name,
             "metavar": "NAME",
+        },
+    )
+    max_rejects: "RejectLimit | None" = field(
+        default=None,
+        metadata={
+            "help": "Rejected rows to allow in an input, as a number or percentage.",
+            "parse": make_optional(parse_max_rejects),
+            "details": (
+                "The percentage is of the rows that are not blank. Without it, the definition of the "
+                "pipeline decides, or else no row may be rejected."
+            ),
+            "metavar": "N|P%",
         },
     )
     max_record_bytes: int = field(

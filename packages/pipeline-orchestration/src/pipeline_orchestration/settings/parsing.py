@@ -19,6 +19,7 @@ from pipeline_jobs.exceptions import PipelineError
 
 if TYPE_CHECKING:
     from pipeline_db import DatabaseUrl
+    from pipeline_jobs.reject_limit import RejectLimit
     from pipeline_jobs.storage.location import Location
 
 type Parser = Callable[[object], object]
@@ -70,6 +71,13 @@ def parse_encoding_name(value: object) -> str:
         return parse_encoding(parse_text(value))
     except PipelineError as error:
         raise ValueError(str(error)) from error
+
+
+def parse_max_rejects(value: object) -> "RejectLimit":
+    """Return the limit that a number or a percentage of rejected rows stands for."""
+    from pipeline_jobs.reject_limit import parse_reject_limit  # noqa: PLC0415  # see above; most runs have none
+
+    return parse_reject_limit(value)
 
 
 def make_choice_parser(choices: type[StrEnum]) -> Parser:

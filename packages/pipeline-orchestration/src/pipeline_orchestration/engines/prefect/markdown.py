@@ -5,6 +5,9 @@ in the cells of a table.
 """
 
 import re
+from pathlib import Path
+
+from pipeline_orchestration.execution.resume_command import quote_for_shell
 
 _ACTIVE = re.compile(
     r"""
@@ -41,6 +44,11 @@ def format_block(text: str, language: str) -> str:
     """Return lines of code, whatever they hold."""
     fence = _make_fence(text, 3)
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def format_command(command: str) -> str:
+    """Return a command that runs in the current folder, whatever folder it is typed in."""
+    return format_block(f"cd {quote_for_shell(str(Path.cwd()))}\n{command}", "bash")
 
 
 def _make_fence(text: str, least: int) -> str:
