@@ -11,6 +11,7 @@ from orders import count_bad, make_orders
 
 VERSION = 2  # raise it with each change of the text, so that no older file is used
 LINE_BYTES = 61  # on average, with the LF
+ORDER_BYTES = 105  # on average
 NUMBER_BYTES = 9  # of a line's number and the space after it
 TEXTS = 10_004  # different texts; a multiple of the 82 lengths
 LONG_LINE = 4_000_000  # bytes
