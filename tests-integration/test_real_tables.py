@@ -1,0 +1,140 @@
+"""Real CSV files of this machine, loaded into tables, and each row compared with an independent account."""
+
+import csv
+import io
+import sysconfig
+from pathlib import Path
+
+import pytest
+from csv_sums import infer_columns, read_file, read_sums, split_rows, sum_rows
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+INSTALLED = Path(sysconfig.get_path("purelib"))
+SYSTEM = Path("/usr/share")
+FEWEST = 3  # files; fewer would prove little
+DELIMITERS = {".tab": "\t", "": ":"}  # by suffix; of all others a comma
+
+DEFINITION = """
+from dataclasses import dataclass
+from datetime import date, datetime
+from msgspec import Struct
+from peewee import BigIntegerField, DateField, DateTimeField, FloatField, TextField
+from pipeline_db import BatchRecord
+from pipeline_jobs import Csv
+from pipeline_orchestration import table_pipeline
+from pydantic import BaseModel
+
+
+{record}
+
+
+class RealRow(BatchRecord):
+    {model}
+
+    class Meta:
+        table_name = "real_rows"
+
+
+reader = Csv(delimiter={delimiter!r}, header=False, names={names!r})
+pipeline = table_pipeline("real", reader=reader, record={class_name}, model=RealRow)
+"""
+FIELDS = {
+    "int": "BigIntegerField",
+    "float": "FloatField",
+    "date": "DateField",
+    "datetime": "DateTimeField",
+    "str": "TextField",
+}
+RECORDS = {
+    "msgspec": "class Real(Struct):",
+    "pydantic": "class Real(BaseModel):",
+    "dataclass": "@dataclass\nclass Real:",
+    "none": "class Unused:",
+}
+
+
+def get_delimiter(file):
+    return DELIMITERS.get(file.suffix, ",")
+
+
+def read_rows(file):
+    return list(split_rows(read_file(file), ord(get_delimiter(file))))
+
+
+def find_files():
+    """Find files of different columns, each of which has at least two."""
+    patterns = ("*.csv", "*.csv.gz", "*.tab")
+    found = {file for folder in (INSTALLED,) for pattern in patterns for file in folder.rglob(pattern)}
+    found |= {*SYSTEM.glob("distro-info/*.csv"), *SYSTEM.glob("zoneinfo/*.tab"), Path("/etc/passwd")}
+    by_columns = {}
+    for file in sorted(file.resolve() for file in found if file.is_file() and file.stat().st_size):
+        columns = tuple(infer_columns(read_rows(file)))
+        if len(columns) > 1:
+            by_columns.setdefault((columns, file.suffix), file)
+    return sorted(by_columns.values())
+
+
+def write_definition(folder, kind, file, columns):
+    """Write a definition whose record class is of a kind, and whose columns are called a0, a1 and so on."""
+    names = [f"a{place}" for place in range(len(columns))]
+    lines = [
+        f"{name}: {column.type}{' | None' * column.null}" for name, column in zip(names, columns, strict=True)
+    ]
+    fields = [
+        f"{name} = {FIELDS[column.type]}(null={column.null})"
+        for name, column in zip(names, columns, strict=True)
+    ]
+    definition = DEFINITION.format(
+        record="\n    ".join([RECORDS[kind], *lines]),
+        model="\n    ".join(fields),
+        delimiter=get_delimiter(file),
+        names=tuple(names),
+        class_name=None if kind == "none" else "Real",
+    )
+    (folder / "real.py").write_text(definition)
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_every_row_is_loaded_rejected_or_blank_as_an_independent_account_says(pipeline, folder, kind):
+    """Read, loaded, rejected, blank and dropped rows add up, and the rejects have the lines and kinds due."""
+    files = find_files()
+    if len(files) < FEWEST:
+        pytest.skip(f"this machine has only {len(files)} CSV files of others: {FEWEST} are needed")
+
+    for file in files:
+        rows = read_rows(file)
+        columns = infer_columns(rows)
+        expected = sum_rows(rows, columns)
+        write_definition(folder, kind, file, columns)
+        database = folder / f"{file.name}.db"
+
+        options = ("--pipeline", "real.py:pipeline", "--db-path", str(database), "--max-rejects", "100%")
+        done = pipeline("--log-level", "OFF", *options, "run-all", str(file))
+
+        assert done.returncode == 0, (file, done.stderr)
+        found, said = read_sums(database, file.as_uri(), "real_rows")
+        assert (expected.loaded, expected.rejected) == (found.loaded, found.rejected), file
+        assert said == {
+            "read": expected.read,
+            "loaded": len(expected.loaded),
+            "rejected": len(expected.rejected),
+            "blank": len(expected.blank),
+            "dropped": 0,
+        }, file
+
+
+@settings(settings.get_profile("laws"))
+@given(st.text(alphabet='ab",\n\r', max_size=20))
+def test_the_independent_account_splits_rows_as_the_module_csv_does(text):
+    """If not, a difference would not tell which of the two is wrong."""
+    try:
+        rows = [
+            (number, [value.decode() for value in values]) for number, values in split_rows(text.encode())
+        ]
+    except ValueError:
+        return
+    reader = csv.reader(io.StringIO(text, newline=""))
+
+    assert [(reader.line_num + 1, next(reader)) for _ in rows] == rows
+    assert next(reader, None) is None
