@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 INSTALLED = Path(sysconfig.get_path("purelib"))
 SYSTEM = Path("/usr/share")
+LARGEST = 1_000_000  # bytes of a file
 FEWEST = 3  # files; fewer would prove little
 DELIMITERS = {".tab": "\t", "": ":"}  # by suffix; of all others a comma
 
@@ -63,16 +64,17 @@ def read_rows(file):
 
 
 def find_files():
-    """Find files of different columns, each of which has at least two."""
-    patterns = ("*.csv", "*.csv.gz", "*.tab")
-    found = {file for folder in (INSTALLED,) for pattern in patterns for file in folder.rglob(pattern)}
+    """Find files, one of each sort: with its columns, at least two, and with its kinds of rejects."""
+    found = {file for pattern in ("*.csv", "*.csv.gz", "*.tab") for file in INSTALLED.rglob(pattern)}
     found |= {*SYSTEM.glob("distro-info/*.csv"), *SYSTEM.glob("zoneinfo/*.tab"), Path("/etc/passwd")}
-    by_columns = {}
-    for file in sorted(file.resolve() for file in found if file.is_file() and file.stat().st_size):
-        columns = tuple(infer_columns(read_rows(file)))
+    sorts = {}
+    for file in sorted(file.resolve() for file in found if file.is_file()):
+        rows = read_rows(file) if 0 < file.stat().st_size < LARGEST else []
+        columns = infer_columns(rows) if rows else []
         if len(columns) > 1:
-            by_columns.setdefault((columns, file.suffix), file)
-    return sorted(by_columns.values())
+            kinds = frozenset(sum_rows(rows, columns).rejected.values())
+            sorts.setdefault((*columns, kinds), file)
+    return sorted(sorts.values())
 
 
 def write_definition(folder, kind, file, columns):
