@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 QUOTE, LF, CR = b'"\n\r'
+BOM = b"\xef\xbb\xbf"
 MOST = 0.9  # share of the values of a column that have its type
 
 DATE = rb"[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
@@ -40,6 +41,8 @@ class State(Enum):
     """Between two quotes."""
     BEHIND = auto()
     """Behind a quote that closes, or that is the first of two which mean one."""
+    WRONG = auto()
+    """Behind anything else that follows a closing quote, up to the end of the line."""
 
 
 class Sign(Enum):
@@ -75,16 +78,26 @@ STEPS = {
         Sign.QUOTE: (State.INSIDE, True),
         Sign.DELIMITER: (State.START, False),
         Sign.END: (State.START, False),
-        Sign.OTHER: (State.UNQUOTED, True),
+        Sign.OTHER: (State.WRONG, False),
+    },
+    State.WRONG: {
+        Sign.QUOTE: (State.WRONG, False),
+        Sign.DELIMITER: (State.WRONG, False),
+        Sign.END: (State.START, False),
+        Sign.OTHER: (State.WRONG, False),
     },
 }
 
 
 class RawRow(NamedTuple):
-    """A row: the number of its first line, and its values; a blank one has none."""
+    """A row: the number of its first line, its bytes, and its values; None if its quotes are wrong.
+
+    A line with nothing in it has no values.
+    """
 
     line_number: int
-    values: Sequence[bytes]
+    raw: bytes
+    values: Sequence[bytes] | None
 
 
 class Column(NamedTuple):
@@ -115,33 +128,33 @@ def split_rows(data: bytes, delimiter: int = ord(",")) -> Iterator[RawRow]:
         ValueError: the last quote is not closed.
     """
     signs = {QUOTE: Sign.QUOTE, delimiter: Sign.DELIMITER, LF: Sign.END, CR: Sign.END}
+    data = data.removeprefix(BOM)
     state, value, values = State.START, bytearray(), []
-    line = first = 1
+    start, line, first = 0, 1, 1
     for place, byte in enumerate(data):
         line += byte == LF or (byte == CR and data[place + 1 : place + 2] != b"\n")
-        if state == State.START and not values and data[place - 1 : place + 1] == b"\r\n":
-            first = line  # the CR has ended the row
+        if place == start and data[place - 1 : place + 1] == b"\r\n":
+            start, first = place + 1, line  # the CR has ended the row
             continue
         before, state, takes = state, *STEPS[state][signs.get(byte, Sign.OTHER)]
         if takes:
             value.append(byte)
         elif state == State.START:
-            is_blank = before == State.START and not values and byte != delimiter
-            values += [] if is_blank else [bytes(value)]
+            values += [bytes(value)] if place > start or byte == delimiter else []
             value.clear()
             if byte != delimiter:
-                yield RawRow(first, values)
-                values, first = [], line
+                yield RawRow(first, data[start:place], None if before == State.WRONG else values)
+                values, start, first = [], place + 1, line
     if state == State.INSIDE:
         raise ValueError(f"the quote of the row at line {first} is not closed")
-    if state != State.START or values:
-        yield RawRow(first, [*values, bytes(value)])
+    if start < len(data):
+        yield RawRow(first, data[start:], None if state == State.WRONG else [*values, bytes(value)])
 
 
 def infer_columns(rows: Sequence[RawRow]) -> list[Column]:
     """Return the columns that most rows have."""
     ((width, _),) = Counter(len(row.values) for row in rows if row.values).most_common(1)
-    fitting = [row.values for row in rows if len(row.values) == width]
+    fitting = [row.values for row in rows if row.values and len(row.values) == width]
     return [infer_column([values[place] for values in fitting]) for place in range(width)]
 
 
@@ -159,28 +172,27 @@ def infer_column(values: Sequence[bytes]) -> Column:
 def sum_rows(rows: Sequence[RawRow], columns: Sequence[Column]) -> Sums:
     """Return what must become of the rows."""
     sums = Sums(len(rows))
-    for number, values in rows:
-        if not values:
-            sums.blank.add(number)
-        elif kind := find_fault(values, columns):
-            sums.rejected[number] = kind
+    for row in rows:
+        if row.values == [] or (not row.raw.strip() and len(row.values or ()) != len(columns)):
+            sums.blank.add(row.line_number)
+        elif kind := find_fault(row, columns):
+            sums.rejected[row.line_number] = kind
         else:
-            sums.loaded.add(number)
+            sums.loaded.add(row.line_number)
     return sums
 
 
-def find_fault(values: Sequence[bytes], columns: Sequence[Column]) -> str | None:
+def find_fault(row: RawRow, columns: Sequence[Column]) -> str | None:
     """Return the kind of reject that a row must become, or None."""
-    row = b",".join(values)
-    if b"\0" in row:
+    if b"\0" in row.raw:
         return "nul"
     try:
-        row.decode()
+        row.raw.decode()
     except UnicodeDecodeError:
         return "undecodable"
-    if len(values) != len(columns):
+    if row.values is None or len(row.values) != len(columns):
         return "columns"
-    return None if all(map(Column.takes, columns, values)) else "type"
+    return None if all(map(Column.takes, columns, row.values)) else "type"
 
 
 def read_file(path: Path) -> bytes:
