@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import NamedTuple
@@ -21,8 +22,8 @@ QUOTE, LF, CR = b'"\n\r'
 BOM = b"\xef\xbb\xbf"
 MOST = 0.9  # share of the values of a column that have its type
 
-DATE = rb"[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
-# A value that matches has the type, in every reading of it. The last one takes everything.
+DATE = rb"[12][0-9]{3}-[01][0-9]-[0-3][0-9]"
+# A value that matches has the type, in every reading of it, if a date is in the calendar.
 TYPES = {
     "int": re.compile(rb"-?(0|[1-9][0-9]{0,8})"),
     "float": re.compile(rb"-?(0|[1-9][0-9]{0,15})(\.[0-9]+)?"),
@@ -108,7 +109,7 @@ class Column(NamedTuple):
 
     def takes(self, value: bytes) -> bool:
         """Whether a value fits."""
-        return bool(TYPES[self.type].fullmatch(value)) if value else self.null
+        return has_type(value, self.type) if value else self.null
 
 
 @dataclass
@@ -151,6 +152,18 @@ def split_rows(data: bytes, delimiter: int = ord(",")) -> Iterator[RawRow]:
         yield RawRow(first, data[start:], None if state == State.WRONG else [*values, bytes(value)])
 
 
+def has_type(value: bytes, name: str) -> bool:
+    """Whether a value has the type of this name."""
+    if not TYPES[name].fullmatch(value):
+        return False
+    if name in {"date", "datetime"}:
+        try:
+            datetime.fromisoformat(value.decode())
+        except ValueError:
+            return False
+    return True
+
+
 def infer_columns(rows: Sequence[RawRow]) -> list[Column]:
     """Return the columns that most rows have."""
     ((width, _),) = Counter(len(row.values) for row in rows if row.values).most_common(1)
@@ -162,9 +175,7 @@ def infer_column(values: Sequence[bytes]) -> Column:
     """Return the first type that most of the values have which are not empty."""
     filled = [value for value in values if value]
     types = (
-        name
-        for name, pattern in TYPES.items()
-        if sum(bool(pattern.fullmatch(value)) for value in filled) >= MOST * max(len(filled), 1)
+        name for name in TYPES if sum(has_type(value, name) for value in filled) >= MOST * max(len(filled), 1)
     )
     return Column(next(types), null=len(filled) < len(values))
 
