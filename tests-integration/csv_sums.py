@@ -184,7 +184,9 @@ def sum_rows(rows: Sequence[RawRow], columns: Sequence[Column]) -> Sums:
     """Return what must become of the rows."""
     sums = Sums(len(rows))
     for row in rows:
-        if row.values == [] or (not row.raw.strip() and len(row.values or ()) != len(columns)):
+        if row.values == [] or (
+            not row.raw.decode(errors="replace").strip() and len(row.values or ()) != len(columns)
+        ):
             sums.blank.add(row.line_number)
         elif kind := find_fault(row, columns):
             sums.rejected[row.line_number] = kind
