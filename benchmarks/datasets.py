@@ -1,13 +1,17 @@
 """The files to load: generated, the same on every machine, and cached."""
 
+import csv
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched, chain, cycle, islice
 from pathlib import Path
 
+from orders import count_bad, make_orders
+
 VERSION = 2  # raise it with each change of the text, so that no older file is used
 LINE_BYTES = 61  # on average, with the LF
+ORDER_BYTES = 105  # on average
 NUMBER_BYTES = 9  # of a line's number and the space after it
 TEXTS = 10_004  # different texts; a multiple of the 82 lengths
 LONG_LINE = 4_000_000  # bytes
@@ -57,6 +61,11 @@ def name_files(count: int) -> str:
     return f"{count:,} files of {FILE_LINES} lines"
 
 
+def name_orders(count: int, *, bad: bool = False) -> str:
+    """Return the name of a CSV file with this number of orders."""
+    return f"{count:,} orders, 1 % bad" if bad else f"{count:,} orders"
+
+
 class DatasetCache:
     """Generates data on demand and caches them.
 
@@ -93,6 +102,12 @@ class DatasetCache:
         """Return a folder of files of a hundred lines."""
         path = self._get_cached(f"files-{count}", lambda path: _write_files(path, count))
         return Dataset(name_files(count), path, count * FILE_LINES)
+
+    def orders(self, count: int, *, bad: bool = False) -> Dataset:
+        """Return a CSV file of orders; with `bad`, one in a hundred is not to be loaded."""
+        name = f"orders-{count}{'-bad' * bad}.csv"
+        path = self._get_cached(name, lambda path: _write_csv(path, make_orders(count, bad=bad)))
+        return Dataset(name_orders(count, bad=bad), path, count - bad * count_bad(count))
 
     def _get_cached(self, name: str, write: Callable[[Path], None]) -> Path:
         path = self.folder / name
@@ -136,6 +151,11 @@ def _make_long_lines() -> Iterator[str]:
 def _write(path: Path, lines: Iterable[str]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{line}\n" for line in lines)
+
+
+def _write_csv(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def _write_files(folder: Path, count: int) -> None:

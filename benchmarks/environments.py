@@ -16,6 +16,7 @@ OURS = "ours"
 OURS_POSTGRES = "ours, with psycopg"  # apart from `ours`, as Peewee imports psycopg wherever it is installed
 ROOT = Path(__file__).parents[1]
 SQLITE = "sqlite3"  # a program of the system, with no environment
+DLT_CSV = "dlt, with pandas"  # apart from `dlt`, which imports pandas wherever it is installed
 PSQL = "psql"  # a program of the PostgreSQL server's package
 
 # What the documentation of each peer asks for, within a major version. The first is the peer itself.
@@ -24,6 +25,9 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     # The SQLAlchemy target of Luigi 3.8 calls `select` in the way from before SQLAlchemy 2.
     "luigi": ("luigi>=3.6,<4", "sqlalchemy>=1.4.54,<2"),
     "dlt": ("dlt[sqlalchemy]>=1.20,<2",),
+    DLT_CSV: ("dlt[filesystem,sqlalchemy]>=1.20,<2", "pandas>=2.2,<4"),
+    "duckdb": ("duckdb>=1,<2",),
+    "pydantic": ("pydantic>=2.10,<3", "peewee>=3.17.9,<5"),
     # FastAPI 0.155 breaks the import of Prefect 3.8's server.
     "prefect": ("prefect>=3.7,<4", "peewee>=3.17.9,<5", "fastapi>=0.111,<0.151"),
     "kedro": ("kedro>=1,<2",),

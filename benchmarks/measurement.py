@@ -20,6 +20,7 @@ from environments import Environments
 from results import Key, Run
 
 TIMER = Path(__file__).with_name("timed_process.py")
+COUNT_IN_DUCKDB = "import duckdb, sys; print(*duckdb.connect(sys.argv[1]).execute(sys.argv[2]).fetchone())"
 SHOWN = 15  # lines of a failed program's errors
 
 
@@ -78,7 +79,7 @@ class CaseRunner:
             work = Path(name) / "work"
             work.mkdir()
             seconds, peak = self._time(case, work)
-            check_rows(case, work, self.settings)
+            self._check_rows(case, work)
             printed = Path(name, "output").read_text(encoding="utf-8", errors="replace")
             own_seconds = json.loads(printed)["seconds"] if printed.startswith('{"seconds": ') else None
             return Run(seconds, peak, own_seconds)
@@ -113,6 +114,27 @@ class CaseRunner:
             **self.settings,
         }
 
+    def _check_rows(self, case: Case, work: Path) -> None:
+        """Check the number of rows that a run loaded.
+
+        Raises:
+            BenchError: it is not the number of records in the data.
+        """
+        rows = case.competitor.rows
+        if not rows:
+            return
+        if is_on_postgres(case):
+            found = postgres_server.count_rows(self.settings, rows.count)
+        else:
+            path = work / rows.database
+            if not path.exists():
+                raise BenchError(f"{case.competitor.name}, {case.data.name}: {rows.database} does not exist")
+            python = self.environments.python(case.competitor.environment)
+            found = count_rows(path, rows.count, python)
+        if found != case.data.rows:
+            where = f"{case.competitor.name}, {case.data.name}"
+            raise BenchError(f"{where}: {found:,} rows in {rows.database}, expected {case.data.rows:,}")
+
 
 def run_timer(command: list[str], work: Path, variables: Mapping[str, str]) -> str:
     """Run the timer in a process group of its own, kill what is left of the group, and return its output."""
@@ -139,23 +161,17 @@ def is_on_postgres(case: Case) -> bool:
     return case.competitor.rows is not None and case.competitor.rows.database == postgres_server.DATABASE
 
 
-def check_rows(case: Case, work: Path, settings: Mapping[str, str]) -> None:
-    """Check the number of rows that a run loaded.
+def count_rows(path: Path, statement: str, python: Path) -> int:
+    """Run a statement that counts rows in a database file, and return the number.
 
-    Raises:
-        BenchError: it is not the number of records in the data.
+    Args:
+        path: of the file.
+        statement: that counts.
+        python: of the environment that wrote the file; the only one that can read DuckDB's format.
     """
-    rows = case.competitor.rows
-    if not rows:
-        return
-    if is_on_postgres(case):
-        found = postgres_server.count_rows(settings, rows.count)
-    else:
-        path = work / rows.database
-        if not path.exists():
-            raise BenchError(f"{case.competitor.name}, {case.data.name}: {rows.database} does not exist")
-        with closing(sqlite3.connect(path)) as database:
-            ((found,),) = database.execute(rows.count)
-    if found != case.data.rows:
-        where = f"{case.competitor.name}, {case.data.name}"
-        raise BenchError(f"{where}: {found:,} rows in {rows.database}, expected {case.data.rows:,}")
+    if path.suffix == ".duckdb":
+        command = [str(python), "-c", COUNT_IN_DUCKDB, str(path), statement]
+        return int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    with closing(sqlite3.connect(path)) as database:
+        ((found,),) = database.execute(statement)
+    return int(found)

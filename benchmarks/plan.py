@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import competitors
+import order_competitors
 from competitors import make_bare_script
 from datasets import Dataset, DatasetCache
 from measurement import Case
@@ -60,11 +61,15 @@ def make_plan(sizes: Sizes, library: DatasetCache, journal: tuple[str, str]) -> 
     without_server += [Case(competitor, data, sizes.runs) for competitor, data in pairs]
     on_server = (competitors.OURS_PREFECT, make_bare_script(THREE_TASKS, "prefect_three_tasks.py", journal))
     return Plan(
-        [*without_server, *make_cases_by_lines(sizes, library)],
+        [*without_server, *make_cases_by_lines(sizes, library), *make_cases_by_orders(sizes, library)],
         [Case(competitor, small, sizes.runs) for competitor in on_server],
         [
             Case(competitors.OURS_ON_POSTGRES, library.lines(sizes.imported), sizes.runs),
             Case(competitors.PSQL_COPY, library.rows(sizes.imported), sizes.runs),
+            *(
+                Case(competitor, library.orders(sizes.growth[0]), sizes.runs)
+                for competitor in order_competitors.ORDERS_ON_POSTGRES
+            ),
         ],
     )
 
@@ -77,5 +82,20 @@ def make_cases_by_lines(sizes: Sizes, library: DatasetCache) -> list[Case]:
         if length == sizes.imported:
             cases.append(Case(competitors.WITHOUT_PROGRESS, data, runs[Pace.OURS]))
         every = [Case(competitor, data, runs[competitor.pace]) for competitor in competitors.BY_LINES]
+        cases += [case for case in every if case.runs]
+    return cases
+
+
+def make_cases_by_orders(sizes: Sizes, library: DatasetCache) -> list[Case]:
+    """Return the cases of the tables by orders, and the case with bad rows beside its counterpart."""
+    cases = []
+    for number, runs in sizes.orders.items():
+        if number == sizes.growth[0]:
+            bad = library.orders(number, bad=True)
+            cases.append(Case(order_competitors.WITH_REJECTS, bad, runs[Pace.OURS]))
+        every = [
+            Case(competitor, library.orders(number), runs[competitor.pace])
+            for competitor in order_competitors.BY_ORDERS
+        ]
         cases += [case for case in every if case.runs]
     return cases

@@ -1,18 +1,19 @@
-"""Two plots, time and peak memory against lines, for light and dark pages.
+"""The plots, time and peak memory against lines and time against orders, for light and dark pages.
 
 Usage: python plots.py RESULTS FOLDER, where RESULTS is the file that a bench has kept
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
-from competitors import BY_LINES, OURS_LOCAL
-from datasets import name_lines
+from competitors import BY_LINES, Competitor
+from datasets import name_lines, name_orders
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from order_competitors import BY_ORDERS
 from plot_theme import GRID, PALETTE, TEXT, apply_theme
 from results import BenchResults, Measure, get_megabytes, get_seconds, summarize
 from sizes import FULL, QUICK
@@ -35,56 +36,79 @@ LABEL_DISTANCE = 0.055  # as a share of the height of the plot
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The points of a competitor, by number of lines."""
+    """The points of a competitor, by number of lines or orders."""
 
     name: str
     colour: str
     points: Mapping[int, float]
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it is the one to be seen first."""
+        return self.colour == PALETTE[0]
+
+    @property
     def end(self) -> tuple[int, float]:
-        """The point with the most lines."""
+        """The point with the most of them."""
         return max(self.points.items())
 
 
 def main(results: str, folder: str) -> None:
-    """Draw both plots from the results of a bench."""
+    """Draw the plots from the results of a bench."""
     runs = BenchResults.load(Path(results))
     mpl.rcParams.update(SETTINGS)
     Path(folder).mkdir(parents=True, exist_ok=True)
     draw_plot(
-        make_curves(runs, get_seconds),
+        make_curves_by_lines(runs, get_seconds),
         "Time to load a file of so many lines",
+        "lines",
         lambda value: f"{value:g} s",
         Path(folder, "time.svg"),
     )
     draw_plot(
-        make_curves(runs, get_megabytes),
+        make_curves_by_lines(runs, get_megabytes),
         "Peak memory while loading a file of so many lines",
+        "lines",
         lambda value: f"{value:g} MB",
         Path(folder, "memory.svg"),
     )
+    numbers = sorted({*FULL.orders, *QUICK.orders})
+    draw_plot(
+        make_curves(runs, get_seconds, BY_ORDERS, {number: name_orders(number) for number in numbers}),
+        "Time to load a CSV file of so many typed rows",
+        "rows",
+        lambda value: f"{value:g} s",
+        Path(folder, "orders.svg"),
+    )
 
 
-def make_curves(results: BenchResults, measure: Measure) -> list[Curve]:
+def make_curves_by_lines(results: BenchResults, measure: Measure) -> list[Curve]:
     """Return the curves of all competitors that loaded files of several lengths, ours first."""
     lengths = sorted({*FULL.lengths, *QUICK.lengths})
+    return make_curves(results, measure, BY_LINES, {length: name_lines(length) for length in lengths})
+
+
+def make_curves(
+    results: BenchResults, measure: Measure, competitors: Sequence[Competitor], names: Mapping[int, str]
+) -> list[Curve]:
+    """Return the curve of each competitor; `names` are those of the data by their number of rows."""
     found = []
-    for competitor, colour in zip(BY_LINES, PALETTE, strict=False):
-        runs = {length: results.runs.get((competitor.name, name_lines(length))) for length in lengths}
-        points = {length: summarize(each, measure).median for length, each in runs.items() if each}
+    for competitor, colour in zip(competitors, PALETTE, strict=False):
+        runs = {number: results.runs.get((competitor.name, name)) for number, name in names.items()}
+        points = {number: summarize(each, measure).median for number, each in runs.items() if each}
         found.append(Curve(competitor.name, colour, points))
     return [curve for curve in found if curve.points]
 
 
-def draw_plot(drawn: list[Curve], title: str, format_value: Callable[[float], str], path: Path) -> None:
+def draw_plot(
+    drawn: list[Curve], title: str, unit: str, format_value: Callable[[float], str], path: Path
+) -> None:
     """Draw curves on logarithmic axes, each with its name at its end."""
     drawing, axes = plt.subplots(figsize=SIZE)
-    axes.set(xscale="log", yscale="log", xlabel="lines")
+    axes.set(xscale="log", yscale="log", xlabel=unit)
     axes.set_title(title, loc="left", weight="bold", pad=14)
     for curve in drawn:
-        ours = curve.name == OURS_LOCAL.name
-        style = {"linewidth": 3.2, "zorder": 3} if ours else {"linewidth": 1.6}
+        style = {"linewidth": 3.2, "zorder": 3} if curve.is_ours else {"linewidth": 1.6}
         axes.plot(
             *zip(*curve.points.items(), strict=True), color=curve.colour, marker="o", markersize=4, **style
         )
@@ -105,7 +129,7 @@ def label_curves(axes: Axes, drawn: list[Curve]) -> None:
     for curve in sorted(drawn, key=lambda curve: height.transform(curve.end)[1]):
         place = max(height.transform(curve.end)[1], least)
         least = place + LABEL_DISTANCE
-        weight = "bold" if curve.name == OURS_LOCAL.name else "normal"
+        weight = "bold" if curve.is_ours else "normal"
         axes.annotate(
             curve.name,
             xy=curve.end,

@@ -1,11 +1,12 @@
 """BENCHMARKS.md: the results in words and tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from competitors import BY_LINES, ON_POSTGRES, Competitor
-from datasets import LINE_BYTES, name_lines
+from datasets import LINE_BYTES, ORDER_BYTES, name_lines, name_orders
 from formatting import format_megabytes as in_megabytes
 from formatting import format_seconds, format_table
+from order_competitors import BY_ORDERS, ORDERS_ON_POSTGRES
 from results import BenchResults, Measure, get_megabytes, get_seconds, summarize
 from sizes import FULL, Sizes
 from targets import Outcome, evaluate_targets
@@ -41,6 +42,13 @@ Their text is English; one line in eight has a word of another language, one in 
 The last number in the brackets is the number of runs.
 """
 
+ORDERS = f"""
+Whole processes, from start to end, on CSV files of orders with {ORDER_BYTES} bytes a row on average.
+Seven columns: an integer, a name, an amount, a quantity, a time, a note and a boolean.
+A quarter of the quantities, notes and booleans is empty.
+Names and notes have quotes, commas and, in one row of eight, a line break within quotes.
+"""
+
 
 def render_report(results: BenchResults, sizes: Sizes, plots: str) -> str:
     """Return the whole page; its plots are in the folder `plots`."""
@@ -56,8 +64,16 @@ def render_report(results: BenchResults, sizes: Sizes, plots: str) -> str:
         "## Peak memory by lines",
         render_by_lines(results, sizes, get_megabytes, in_megabytes),
         f"![Peak memory against the number of lines, one curve for each program]({plots}/memory.svg)",
-        "## What each program does",
-        "\n".join(f"- **{one.name}**: {one.does}" for one in [*find_competitors(results), *ON_POSTGRES]),
+        "## What each program does with lines",
+        describe([*find_competitors(results, BY_LINES), *ON_POSTGRES]),
+        "## Time of typed rows",
+        ORDERS,
+        render_by_orders(results, sizes, get_seconds, format_seconds),
+        f"![Time against the number of rows, one curve for each program]({plots}/orders.svg)",
+        "## Peak memory of typed rows",
+        render_by_orders(results, sizes, get_megabytes, in_megabytes),
+        "## What each program does with typed rows",
+        describe([*find_competitors(results, BY_ORDERS), *ORDERS_ON_POSTGRES]),
         "Each script is in [benchmarks/peers](benchmarks/peers) and can be run alone.",
         "## Machine and versions",
         render_facts(results),
@@ -91,9 +107,30 @@ def render_by_lines(
     results: BenchResults, sizes: Sizes, measure: Measure, format_value: Callable[..., str]
 ) -> str:
     """Return the table of a measure by competitor and number of lines."""
-    names = [name_lines(length) for length in sizes.lengths]
+    return render_by_data(
+        results, BY_LINES, [name_lines(length) for length in sizes.lengths], measure, format_value
+    )
+
+
+def render_by_orders(
+    results: BenchResults, sizes: Sizes, measure: Measure, format_value: Callable[..., str]
+) -> str:
+    """Return the table of a measure by competitor and number of orders."""
+    return render_by_data(
+        results, BY_ORDERS, [name_orders(number) for number in sizes.orders], measure, format_value
+    )
+
+
+def render_by_data(
+    results: BenchResults,
+    competitors: Sequence[Competitor],
+    names: Sequence[str],
+    measure: Measure,
+    format_value: Callable[..., str],
+) -> str:
+    """Return the table of a measure by competitor and name of the data."""
     body = []
-    for competitor in find_competitors(results):
+    for competitor in find_competitors(results, competitors):
         runs = [results.runs.get((competitor.name, name)) for name in names]
         body.append(
             [
@@ -104,10 +141,15 @@ def render_by_lines(
     return format_table(["", *names], body)
 
 
-def find_competitors(results: BenchResults) -> list[Competitor]:
-    """Return the competitors that loaded files of several lengths."""
+def find_competitors(results: BenchResults, competitors: Sequence[Competitor]) -> list[Competitor]:
+    """Return those of the competitors that were measured."""
     names = {name for name, _ in results.runs}
-    return [competitor for competitor in BY_LINES if competitor.name in names]
+    return [competitor for competitor in competitors if competitor.name in names]
+
+
+def describe(competitors: Iterable[Competitor]) -> str:
+    """Return a list of what each competitor does."""
+    return "\n".join(f"- **{competitor.name}**: {competitor.does}" for competitor in competitors)
 
 
 def render_facts(results: BenchResults) -> str:

@@ -3,13 +3,15 @@
 from dataclasses import dataclass, replace
 
 import competitors
-from datasets import name_files, name_lines, name_long_lines, name_rows
+import order_competitors
+from datasets import name_files, name_lines, name_long_lines, name_orders, name_rows
 from plan import BARE_DICT, BARE_FILES, NO_DATA, SMALL, THREE_TASKS
 from results import BenchResults, Figure, Measure, get_megabytes, get_own_seconds, get_seconds, summarize
 from sizes import Sizes
 
 OURS = competitors.OURS_LOCAL.name
 PEAK = (120, 80)  # megabytes
+PEAK_OF_ORDERS = (130, 90)  # megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def list_targets(sizes: Sizes) -> list[Target]:
             for one in (competitors.HELP, competitors.LIST_JOBS)
         ),
         *list_script_targets(sizes),
+        *list_order_targets(sizes),
     ]
 
 
@@ -132,4 +135,39 @@ def list_script_targets(sizes: Sizes) -> list[Target]:
             f"a run on a Prefect server, {small}", small, on_server, THREE_TASKS, 0.5, 0.3, get_own_seconds
         ),
         Target(in_memory, records, job, BARE_DICT, 1.5, 1, get_own_seconds),
+    ]
+
+
+def list_order_targets(sizes: Sizes) -> list[Target]:
+    """Return the targets of typed rows from a CSV file."""
+    less, more = map(name_orders, sizes.growth)
+    bad = name_orders(sizes.growth[0], bad=True)
+    struct, pydantic, rejects, postgres = (
+        one.name
+        for one in (
+            order_competitors.WITH_STRUCT,
+            order_competitors.WITH_PYDANTIC,
+            order_competitors.WITH_REJECTS,
+            order_competitors.STRUCT_ON_POSTGRES,
+        )
+    )
+    compared = (
+        (struct, order_competitors.SQLITE_IMPORT, 5, 3),
+        (struct, order_competitors.SQLITE_UTILS, 0.25, 0.12),
+        (struct, order_competitors.BY_HAND, 0.25, 0.15),
+        (pydantic, order_competitors.BY_HAND, 0.4, 0.25),
+        (struct, order_competitors.DLT, 0.25, 0.12),
+        (postgres, order_competitors.PSQL_COPY, 4, 2.5),
+    )
+    return [
+        *(
+            Target(f"{ours}, {less}", less, ours, other.name, limit, moonshot)
+            for ours, other, limit, moonshot in compared
+        ),
+        Target(f"1 % rejects against none, {less}", bad, rejects, struct, 1.15, 1.05, other_data=less),
+        *(
+            Target(f"peak memory, {ours}, {name}", name, ours, None, *PEAK_OF_ORDERS, get_megabytes)
+            for ours in (struct, pydantic)
+            for name in (less, more)
+        ),
     ]
