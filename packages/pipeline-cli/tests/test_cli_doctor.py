@@ -83,7 +83,7 @@ ok       file system      ext4, local
 ok       journal          …
 warning  file mode        0644
                           other users can access it; chmod 600 restricts it to its owner
-ok       schema           version 2, current
+ok       schema           version 3, current
 ok       integrity        no damage found, and every record has its batch
 warning  batches          0 finalized, 1 unfinished: 1
                           repeat the command that loaded it, or: pipeline run --start-from C 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from peewee import IntegrityError, SqliteDatabase
 
-from pipeline_db import ProcessedRecord, ProcessingBatch
+from pipeline_db import ProcessedRecord, ProcessingBatch, RejectedRecord
 from pipeline_db.models import UtcField
 from pipeline_db.sqlite.migrations import migrate
 from pipeline_jobs import OnDuplicate, Source
@@ -39,7 +39,7 @@ def describe(model):
     return [(field.column_name, field.null, field.name in keys) for field in model._meta.sorted_fields]
 
 
-@pytest.mark.parametrize("model", [ProcessingBatch, ProcessedRecord])
+@pytest.mark.parametrize("model", [ProcessingBatch, ProcessedRecord, RejectedRecord])
 def test_a_model_matches_its_table_in_sqlite(database, model):
     """The tables are created by frozen SQL, so only this test keeps the models equal to them."""
     columns = database.execute_sql(f"PRAGMA table_info({model._meta.table_name})").fetchall()
@@ -48,7 +48,7 @@ def test_a_model_matches_its_table_in_sqlite(database, model):
     assert expected == describe(model)
 
 
-@pytest.mark.parametrize("model", [ProcessingBatch, ProcessedRecord])
+@pytest.mark.parametrize("model", [ProcessingBatch, ProcessedRecord, RejectedRecord])
 def test_a_model_matches_its_table_in_postgresql(postgres_store, ask, model):
     postgres_store.load(Source("file:///a", "a"), [], OnDuplicate.SKIP)
     columns = """
@@ -73,7 +73,9 @@ def test_a_record_refers_to_its_batch(database):
 
 def test_models_are_bound_to_no_database():
     """A binding would hold for all threads: with two databases, one would write into the other."""
-    assert [None, None] == [model._meta.database for model in (ProcessingBatch, ProcessedRecord)]
+    assert [None, None, None] == [
+        model._meta.database for model in (ProcessingBatch, ProcessedRecord, RejectedRecord)
+    ]
 
 
 def test_models_read_back_what_they_wrote(database):
@@ -83,7 +85,9 @@ def test_models_read_back_what_they_wrote(database):
     batch = ProcessingBatch.select().get(database)
     record = ProcessedRecord.select().get(database)
 
-    assert {**BATCH, "id": 1, "run_id": "r1", "finalized_at": None} == batch.__data__
+    lines = {"target": "processed_records", "schema_name": None, "schema_fingerprint": None}
+    lines |= dict.fromkeys(["read_count", "rejected_count", "blank_count", "dropped_count"])
+    assert {**BATCH, **lines, "id": 1, "run_id": "r1", "finalized_at": None} == batch.__data__
     assert (1, 2**63 - 1, "größe\x85") == (record.batch_id, record.line_number, record.content)
 
 
@@ -102,6 +106,25 @@ def test_a_contradictory_batch_is_rejected(database, change, message):
         ProcessingBatch.insert(BATCH | change).execute(database)
 
     assert f"CHECK constraint failed: {message}" == str(caught.value.orig)
+
+
+SUMS = {"read_count": 6, "record_count": 1, "rejected_count": 2, "blank_count": 3, "dropped_count": 0}
+
+
+def test_sums_that_add_up_are_accepted(database):
+    ProcessingBatch.insert(BATCH | SUMS).execute(database)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"read_count": 7}, {"record_count": 2}, {"dropped_count": -1, "blank_count": 4}]
+    + [{name: None} for name in SUMS if name != "record_count"],
+    ids=str,
+)
+def test_sums_that_do_not_add_up_are_rejected(database, change):
+    """By the database itself: all four counts, or none."""
+    with pytest.raises(IntegrityError, match="CHECK constraint failed"):
+        ProcessingBatch.insert(BATCH | SUMS | change).execute(database)
 
 
 def test_foreign_keys_are_enforced(database):

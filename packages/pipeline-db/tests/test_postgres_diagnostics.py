@@ -45,7 +45,7 @@ def test_a_schema_with_batches(store, examine_store):
 
     findings = examine_store()
 
-    assert findings["schema"].found.endswith(": version 2, current")
+    assert findings["schema"].found.endswith(": version 3, current")
     assert "every record has its batch" == findings["integrity"].found
     assert (
         f"1 finalized, 1 unfinished: {unfinished}",

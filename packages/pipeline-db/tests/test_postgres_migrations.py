@@ -1,14 +1,14 @@
 """The schema in PostgreSQL: its version, its owner, its migration."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import pytest
 
 from pipeline_db import DatabaseError, PeeweeStore
-from pipeline_db.postgres import migrations
 from pipeline_db.postgres.migrations import STEPS, VERSION_TABLE
 from pipeline_db.sqlite.migrations import STEPS as SQLITE_STEPS
-from pipeline_jobs import BatchError, Finalized, Loaded, OnDuplicate, Record, Source
+from pipeline_jobs import BatchError, Finalized, Loaded, OnDuplicate, Record, RecordsDigest, Source
 
 A = Source("file:///a", "a")
 ONE = [[Record(1, "x"), Record(3, "y")]]
@@ -41,7 +41,7 @@ def test_the_first_load_creates_the_schema(store, ask):
     store.load(A, ONE, SKIP)
 
     expected = ["finalized_records", "pipeline_schema", "processed_records", "processing_batches"]
-    assert expected == sorted(name for (name,) in ask(store, NAMES))
+    assert [*expected, "rejected_records"] == sorted(name for (name,) in ask(store, NAMES))
     assert [(len(STEPS),)] == ask(store, f"SELECT version FROM {VERSION_TABLE}")
     store.check()
 
@@ -71,6 +71,21 @@ COLUMNS = [
     ("processing_batches", "created_at", "timestamp without time zone", True, "", "UTC"),
     ("processing_batches", "finalized_at", "timestamp without time zone", False, "", "UTC"),
     ("processing_batches", "run_id", "text", False, "", None),
+    ("processing_batches", "target", "text", True, "", None),
+    ("processing_batches", "schema_name", "text", False, "", None),
+    ("processing_batches", "schema_fingerprint", "text", False, "", None),
+    ("processing_batches", "read_count", "bigint", False, "", None),
+    ("processing_batches", "rejected_count", "bigint", False, "", None),
+    ("processing_batches", "blank_count", "bigint", False, "", None),
+    ("processing_batches", "dropped_count", "bigint", False, "", None),
+    ("rejected_records", "batch_id", "bigint", True, "", None),
+    ("rejected_records", "line_number", "bigint", True, "", None),
+    ("rejected_records", "job", "text", True, "", None),
+    ("rejected_records", "kind", "text", True, "", None),
+    ("rejected_records", "column_name", "text", False, "", None),
+    ("rejected_records", "reason", "text", True, "", None),
+    ("rejected_records", "raw", "text", True, "", None),
+    ("rejected_records", "resolved_by", "bigint", False, "", None),
 ]
 CONSTRAINTS = """
     SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
@@ -89,19 +104,30 @@ def test_the_schema_is_the_released_one(store, ask):
     assert COLUMNS == ask(store, CATALOG)
     contradiction = "CHECK (((status = 'finalized'::text) = (finalized_at IS NOT NULL)))"
     statuses = "CHECK ((status = ANY (ARRAY['loaded'::text, 'finalized'::text])))"
+    total = "(((record_count + rejected_count) + blank_count) + dropped_count)"
+    counts = "COALESCE(read_count, rejected_count, blank_count, dropped_count)"
+    sums = f"CHECK ((({counts} IS NULL) OR COALESCE((read_count = {total}), false)))"
     assert [
         ("processed_records_line_number_check", "CHECK ((line_number > 0))"),
         ("processed_records_pkey", "PRIMARY KEY (batch_id, line_number)"),
+        ("processing_batches_blank_count_check", "CHECK ((blank_count >= 0))"),
         ("processing_batches_check", contradiction),
+        ("processing_batches_dropped_count_check", "CHECK ((dropped_count >= 0))"),
         ("processing_batches_pkey", "PRIMARY KEY (id)"),
+        ("processing_batches_read_count_check", "CHECK ((read_count >= 0))"),
         ("processing_batches_record_count_check", "CHECK ((record_count >= 0))"),
+        ("processing_batches_rejected_count_check", "CHECK ((rejected_count >= 0))"),
         ("processing_batches_status_check", statuses),
+        ("processing_batches_sums_check", sums),
+        ("rejected_records_line_number_check", "CHECK ((line_number > 0))"),
+        ("rejected_records_pkey", "PRIMARY KEY (batch_id, line_number)"),
     ] == ask(store, CONSTRAINTS)
     assert [
         ("processed_records_pkey", "USING btree (batch_id, line_number)"),
         ("processing_batches_pkey", "USING btree (id)"),
         ("processing_batches_records_sha256", "USING btree (records_sha256)"),
         ("processing_batches_source", "USING hash (source)"),
+        ("rejected_records_pkey", "USING btree (batch_id, line_number)"),
     ] == ask(store, INDEXES)
 
 
@@ -175,20 +201,25 @@ def test_a_search_path_without_an_existing_schema_is_an_error(store):
     assert ("database.no_schema", text) == get_error(nowhere)
 
 
-@pytest.fixture
-def older(store, monkeypatch, ask):
-    """A store with the schema of a release that had only the first step."""
-    with monkeypatch.context() as patch:
-        patch.setattr(migrations, "STEPS", STEPS[:1])
-        patch.setattr("pipeline_db.postgres.backend.STEPS", STEPS[:1])
-        store.finalize(store.load(A, ONE, SKIP).batch_id)
-    assert [(1,)] == ask(store, f"SELECT version FROM {VERSION_TABLE}")
+@pytest.fixture(params=range(1, len(STEPS)))
+def older(request, store, ask):
+    """A store with the schema of an earlier version, and a finalized batch."""
+    for statement in chain(*STEPS[: request.param]):
+        ask(store, statement)
+    digest = RecordsDigest()
+    digest.update(ONE[0])
+    ask(store, f"CREATE TABLE {VERSION_TABLE} (version integer NOT NULL)")
+    ask(store, f"INSERT INTO {VERSION_TABLE} VALUES ({request.param})")
+    values = f"'file:///a', 'a', '{digest.sha256}', 2, 'finalized', now(), now(), NULL"
+    ask(store, f"INSERT INTO processing_batches VALUES (DEFAULT, {values})")
+    ask(store, "INSERT INTO processed_records VALUES (1, 1, 'x'), (1, 3, 'y')")
     return store
 
 
 def test_an_older_schema_is_migrated_by_the_first_write(older, ask):
+    before = ask(older, f"SELECT version FROM {VERSION_TABLE}")
     older.check()
-    assert [(1,)] == ask(older, f"SELECT version FROM {VERSION_TABLE}")
+    assert before == ask(older, f"SELECT version FROM {VERSION_TABLE}")
 
     assert Loaded(1, 2, duplicate=True) == older.load(A, ONE, SKIP)
     assert [(len(STEPS),)] == ask(older, f"SELECT version FROM {VERSION_TABLE}")
@@ -196,15 +227,15 @@ def test_an_older_schema_is_migrated_by_the_first_write(older, ask):
 
 
 def test_a_failed_migration_changes_nothing(older, ask):
-    ask(older, "CREATE TABLE finalized_records (x int)")
-    before = ask(older, NAMES)
+    ask(older, "CREATE TABLE rejected_records (x int)")
+    before, version = ask(older, NAMES), ask(older, f"SELECT version FROM {VERSION_TABLE}")
 
-    with pytest.raises(DatabaseError, match=r'relation "finalized_records" already exists') as caught:
+    with pytest.raises(DatabaseError, match=r'relation "rejected_records" already exists') as caught:
         older.load(A, ONE, SKIP)
 
     assert "database.failed" == caught.value.code
     assert before == ask(older, NAMES)
-    assert [(1,)] == ask(older, f"SELECT version FROM {VERSION_TABLE}")
+    assert version == ask(older, f"SELECT version FROM {VERSION_TABLE}")
 
 
 def test_many_loads_at_once_create_the_schema(store, ask):

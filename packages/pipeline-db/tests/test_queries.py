@@ -7,7 +7,8 @@ from pipeline_db.queries import FIND_BATCH, NAMED, PYFORMAT, Parameter, Statemen
 
 
 def test_a_statement_has_the_placeholders_of_each_driver():
-    sql = 'SELECT "t1"."status", "t1"."record_count" FROM "processing_batches" AS "t1" WHERE ("t1"."id" = {})'
+    columns = '"t1"."status", "t1"."record_count", "t1"."rejected_count", "t1"."target"'
+    sql = f'SELECT {columns} FROM "processing_batches" AS "t1" WHERE ("t1"."id" = {{}})'
 
     assert sql.format(":id") == FIND_BATCH.compile(NAMED)
     assert sql.format("%(id)s") == FIND_BATCH.compile(PYFORMAT)

@@ -53,7 +53,7 @@ def test_a_sound_database(store):
         LOCAL,
         ROLLBACK,
         ("file mode", "0600, accessible to its owner only", None, None),
-        ("schema", "version 2, current", None, None),
+        ("schema", "version 3, current", None, None),
         ("integrity", "no damage found, and every record has its batch", None, None),
         ("batches", "1 finalized, none unfinished", None, None),
     ] == to_values(examine_database(store.path))

@@ -12,7 +12,7 @@ from pipeline_db.sqlite.diagnostics import examine_contents
 from pipeline_db.sqlite.migrations import STEPS
 from pipeline_jobs import OnDuplicate, Record, Source
 
-SCHEMA = ("schema", "version 2, current", None, None)
+SCHEMA = ("schema", "version 3, current", None, None)
 SOUND = ("integrity", "no damage found, and every record has its batch", None, None)
 DONE = ("batches", "1 finalized, none unfinished", None, None)
 UNFINISHED = (
@@ -90,14 +90,14 @@ def test_an_older_schema_is_not_migrated(batch, ask, examine_store):
     ask(batch.path, "DROP VIEW finalized_records")
     ask(batch.path, "PRAGMA user_version = 1")
 
-    older = ("schema", "version 1, migrated to 2 by the next load", None, None)
+    older = ("schema", "version 1, migrated to 3 by the next load", None, None)
     assert [older, SOUND, DONE] == examine_store()
 
 
 def test_a_newer_schema_is_an_error_and_integrity_is_examined(batch, ask, examine_store):
     ask(batch.path, f"PRAGMA user_version = {len(STEPS) + 1}")
 
-    text = "has schema version 3, this program supports 2; upgrade pipeline-db"
+    text = f"has schema version {len(STEPS) + 1}, this program supports {len(STEPS)}; upgrade pipeline-db"
     assert [("schema", "cannot be used", None, ("database.newer", text)), SOUND] == examine_store()
 
 

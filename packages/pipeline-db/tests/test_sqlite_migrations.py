@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,16 @@ def database(tmp_path):
 @pytest.fixture
 def first_release(tmp_path):
     """A database with the schema of the first release and two batches."""
-    path = tmp_path / "pipeline.db"
+    return create_old_database(tmp_path / "pipeline.db", 1)
+
+
+def create_old_database(path, version):
+    """Return a store in a database of an earlier version of the schema, with two batches."""
     with closing(sqlite3.connect(path)) as connection, connection:
-        for statement in STEPS[0]:
+        for statement in chain(*STEPS[:version]):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {version}")
         connection.executemany(
             "INSERT INTO processing_batches VALUES (?, 'file:///a', 'a', ?, 2, ?, ?, ?, NULL)",
             [
@@ -91,7 +96,7 @@ def test_a_database_of_this_release_is_not_changed(database, files, tmp_path):
 
 
 SCHEMA_SHA256 = (
-    "8a92ccfd7453a031f7d7dc437fcc0c7e84496e64ae7a974ac62e720ffd4c1907"  # of `sqlite_master`, by release 0.1
+    "43f170c8045fd4c0dc1af7bb5153f1f18ac3b092a367cf4886322b079e45910c"  # of `sqlite_master`, by release 0.1
 )
 FOREIGN = "p.db: belongs to another program; name another file with --db-path"
 
@@ -137,7 +142,26 @@ def test_an_older_database_is_migrated_by_the_first_write(first_release, ask):
     assert expected == ask(first_release.path, "SELECT * FROM finalized_records")
 
 
+def test_a_database_of_version_2_gets_columns_for_rows(tmp_path, ask):
+    """In place: its batches, their ids, the view and the sequence of ids stay; lines have no sums."""
+    old = create_old_database(tmp_path / "old.db", 2)
+    ask(old.path, "DELETE FROM processed_records WHERE batch_id = 2")
+    ask(old.path, "DELETE FROM processing_batches WHERE id = 2")
+    view = ask(old.path, "SELECT * FROM finalized_records")
+
+    assert 3 == old.load(Source("file:///b", "b"), [RECORDS], OnDuplicate.SKIP).batch_id
+
+    assert view == ask(old.path, "SELECT * FROM finalized_records")
+    new = "target, schema_name, schema_fingerprint, read_count, rejected_count, blank_count, dropped_count"
+    expected = [("processed_records", *[None] * 6)] * 2
+    assert expected == ask(old.path, f"SELECT {new} FROM processing_batches")
+    assert ["processed_records"] * 2 == [batch.target for batch in old.batches()]
+    assert [] == ask(old.path, "PRAGMA foreign_key_check")
+    assert [("ok",)] == ask(old.path, "PRAGMA integrity_check")
+
+
 def test_models_read_batches_of_an_older_release(first_release):
+    first_release.batches()  # migrates it
     database = SqliteDatabase(str(first_release.path))
     with database.connection_context():
         first, second = ProcessingBatch.select().order_by(ProcessingBatch.id).execute(database)

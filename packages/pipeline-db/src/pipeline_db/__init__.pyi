@@ -1,7 +1,7 @@
 from .database_url import DatabaseUrl
 from .diagnostics import examine_database
 from .exceptions import CorruptError, DatabaseError
-from .models import Batch, ProcessedRecord, ProcessingBatch
+from .models import Batch, ProcessedRecord, ProcessingBatch, RejectedRecord, RejectedRow
 from .store import PeeweeStore
 
 __all__ = [
@@ -12,5 +12,7 @@ __all__ = [
     "PeeweeStore",
     "ProcessedRecord",
     "ProcessingBatch",
+    "RejectedRecord",
+    "RejectedRow",
     "examine_database",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pipeline_jobs import Record
 
@@ -12,7 +12,20 @@ if TYPE_CHECKING:
     from peewee import Database
 
 type EncodedRecords = Any
-"""A chunk of records in the form that one kind of database inserts."""
+"""Records, or rows of one table, in the form that one kind of database inserts."""
+
+
+class RowTable(NamedTuple):
+    """A table with the columns `batch_id` and `line_number`, and those of the rows.
+
+    Args:
+        name: of the table.
+        columns: besides these two, in the order of the values.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+
 
 type CommitProof = tuple[Statement, Mapping[str, object]]
 """A query and its values."""
@@ -46,7 +59,11 @@ class Transaction(Protocol):
         """Execute a statement, and return its first row."""
 
     def insert_records(self, records: EncodedRecords) -> None:
-        """Insert a chunk of records, encoded by `Backend.encode_records`."""
+        """Insert a chunk of records or rows, encoded by the backend.
+
+        Raises:
+            DatabaseError: ``database.constraint``: a row breaks a constraint of its table.
+        """
 
     def roll_back(self) -> None:
         """Undo everything, and release the lock."""
@@ -64,6 +81,23 @@ class Backend(Protocol):
 
     def encode_records(self, batch_id: int, records: Sequence[Record], /) -> EncodedRecords:
         """Encode records of a batch for `Transaction.insert_records`; this may run in any thread."""
+
+    def encode_rows(
+        self,
+        table: RowTable,
+        batch_id: int,
+        line_numbers: Sequence[int],
+        columns: Sequence[Sequence[object]],
+        /,
+    ) -> EncodedRecords:
+        """Encode rows of a batch for `Transaction.insert_records`; this may run in any thread.
+
+        Args:
+            table: where the rows go.
+            batch_id: of all rows.
+            line_numbers: one for each row.
+            columns: the values of each column, one for each row.
+        """
 
     def check(self, busy_timeout: float) -> None:
         """Make sure that the database can be used, without creating or changing anything.

@@ -28,6 +28,12 @@ class Batch(NamedTuple):
         created_at: when it was loaded, with a time zone (UTC).
         finalized_at: when it was finalized; None if it was not.
         run_id: of the run that loaded it; None if it was loaded without a runner.
+        target: the table that holds its records.
+        schema_name: name of the record class; None for lines.
+        read_count: rows of the source: records, rejected, blank and dropped ones; None for lines.
+        rejected_count: rows that do not fit, kept apart; None for lines.
+        blank_count: rows without content; None for lines.
+        dropped_count: rows that a job left out; None for lines.
     """
 
     id: BatchId
@@ -38,6 +44,34 @@ class Batch(NamedTuple):
     created_at: datetime
     finalized_at: datetime | None
     run_id: str | None
+    target: str = "processed_records"
+    schema_name: str | None = None
+    read_count: int | None = None
+    rejected_count: int | None = None
+    blank_count: int | None = None
+    dropped_count: int | None = None
+
+
+class RejectedRow(NamedTuple):
+    """A rejected row as the store returns it.
+
+    Args:
+        line_number: of its first line in the source.
+        job: that rejected it.
+        kind: of the reason, a value of `RejectKind`.
+        column: that the reason is about; None for the row as a whole.
+        reason: for a person; it does not quote the data.
+        raw: the row as it was read, with NUL and undecodable bytes escaped.
+        resolved_by: the batch that holds the row after it was corrected; None if it was not.
+    """
+
+    line_number: int
+    job: str
+    kind: str
+    column: str | None
+    reason: str
+    raw: str
+    resolved_by: int | None
 
 
 class UtcField(DateTimeField):
@@ -65,6 +99,13 @@ class ProcessingBatch(Model):
     created_at = UtcField()
     finalized_at = UtcField(null=True)
     run_id = TextField(null=True)
+    target = TextField(default="processed_records")
+    schema_name = TextField(null=True)
+    schema_fingerprint = TextField(null=True)
+    read_count = BigIntegerField(null=True)
+    rejected_count = BigIntegerField(null=True)
+    blank_count = BigIntegerField(null=True)
+    dropped_count = BigIntegerField(null=True)
 
     class Meta:
         """The table."""
@@ -83,4 +124,23 @@ class ProcessedRecord(Model):
         """The table."""
 
         table_name = "processed_records"
+        primary_key = CompositeKey("batch", "line_number")
+
+
+class RejectedRecord(Model):
+    """A row of a source that was not loaded, and why."""
+
+    batch = ForeignKeyField(ProcessingBatch, backref="+")
+    line_number = BigIntegerField()
+    job = TextField()
+    kind = TextField()
+    column_name = TextField(null=True)
+    reason = TextField()
+    raw_row = TextField(column_name="raw")  # `raw` is a method of each model
+    resolved_by = BigIntegerField(null=True)
+
+    class Meta:
+        """The table."""
+
+        table_name = "rejected_records"
         primary_key = CompositeKey("batch", "line_number")

@@ -5,9 +5,9 @@ from datetime import datetime
 from functools import cache
 from types import UnionType
 
-from peewee import SQL, Context, Node, Query, fn
+from peewee import SQL, Context, Node, Query, Table, fn
 
-from .models import Batch, ProcessedRecord, ProcessingBatch
+from .models import Batch, ProcessedRecord, ProcessingBatch, RejectedRecord
 
 LOADED = "loaded"
 FINALIZED = "finalized"
@@ -40,11 +40,13 @@ class Statement:
         query: the query.
         columns: the type of each column of its rows, as a server must return it.
         has_row: whether there is always a row.
+        is_slow: whether it reads many rows.
     """
 
     query: Query
     columns: tuple[type | UnionType, ...] = ()
     has_row: bool = False
+    is_slow: bool = False
 
     @cache  # noqa: B019  # statements are constants of this module
     def compile(self, placeholder: str) -> str:
@@ -60,9 +62,15 @@ def _assign(*columns: str) -> dict[str, Parameter]:
     return {column: Parameter(column) for column in columns}
 
 
+SUMS = ("read_count", "rejected_count", "blank_count", "dropped_count")
+"""The counts of a batch of rows besides its records; all NULL for lines."""
+
 INSERT_BATCH = Statement(
     ProcessingBatch.insert(
-        _assign("source", "source_name", "records_sha256", "record_count", "status", "created_at", "run_id")
+        _assign(
+            *("source", "source_name", "records_sha256", "record_count", "status", "created_at", "run_id"),
+            *("target", "schema_name", "schema_fingerprint", *SUMS),
+        )
     )
 )
 
@@ -74,28 +82,40 @@ UPDATE_RECORDS_HASH = Statement(
 """Set the hash and the number of a batch's records, which were unknown when it was inserted."""
 
 FIND_EARLIER_BATCH = Statement(
-    ProcessingBatch.select(ProcessingBatch.id, ProcessingBatch.status, ProcessingBatch.record_count)
+    ProcessingBatch.select(
+        ProcessingBatch.id,
+        ProcessingBatch.status,
+        ProcessingBatch.record_count,
+        ProcessingBatch.rejected_count,
+    )
     .where(
         ProcessingBatch.source == Parameter("source"),
         ProcessingBatch.records_sha256 == Parameter("records_sha256"),
+        ProcessingBatch.target == Parameter("target"),
     )
     .order_by(ProcessingBatch.status == Parameter("finalized"), ProcessingBatch.id.desc()),
-    (int, str, int),
+    (int, str, int, int | None),
 )
-"""Find batches with the same source and records: unfinished ones first, then the newest."""
+"""Find batches with the same source, records and target: unfinished ones first, then the newest."""
 
 FIND_BATCH = Statement(
-    ProcessingBatch.select(ProcessingBatch.status, ProcessingBatch.record_count).where(
-        ProcessingBatch.id == Parameter("id")
-    ),
-    (str, int),
+    ProcessingBatch.select(
+        ProcessingBatch.status,
+        ProcessingBatch.record_count,
+        ProcessingBatch.rejected_count,
+        ProcessingBatch.target,
+    ).where(ProcessingBatch.id == Parameter("id")),
+    (str, int, int | None, str),
 )
 
-COUNT_RECORDS = Statement(
-    ProcessedRecord.select(fn.COUNT(SQL("*"))).where(ProcessedRecord.batch == Parameter("id")),
-    (int,),
-    has_row=True,
-)
+
+@cache
+def count_rows(table: str) -> Statement:
+    """Return the statement that counts the rows of a batch in a table."""
+    rows = Table(table)
+    count = rows.select(fn.COUNT(SQL("*"))).where(rows.c.batch_id == Parameter("id"))
+    return Statement(count, (int,), has_row=True, is_slow=True)
+
 
 FINALIZE_BATCH = Statement(
     ProcessingBatch.update(_assign("status", "finalized_at")).where(ProcessingBatch.id == Parameter("id"))
@@ -125,12 +145,15 @@ COUNT_BATCHES = Statement(
 )
 """Count the batches of each status."""
 
-FIND_BATCHES = Statement(
-    ProcessingBatch.select(*(getattr(ProcessingBatch, name) for name in Batch._fields)).order_by(
-        ProcessingBatch.id
-    ),
-    (int, str, str, int, str, datetime, datetime | None, str | None),
+_BATCHES = ProcessingBatch.select(*(getattr(ProcessingBatch, name) for name in Batch._fields))
+_BATCH_COLUMNS: tuple[type | UnionType, ...] = (
+    *(int, str, str, int, str, datetime, datetime | None, str | None, str, str | None),
+    *[int | None] * len(SUMS),
 )
+
+FIND_BATCHES = Statement(_BATCHES.order_by(ProcessingBatch.id), _BATCH_COLUMNS)
+
+READ_BATCH = Statement(_BATCHES.where(ProcessingBatch.id == Parameter("id")), _BATCH_COLUMNS)
 
 READ_RECORDS = Statement(
     ProcessedRecord.select(ProcessedRecord.line_number, ProcessedRecord.content)
@@ -140,6 +163,18 @@ READ_RECORDS = Statement(
     (int, str),
 )
 """Read the next records of a batch, in the order of their lines."""
+
+READ_REJECTS = Statement(
+    RejectedRecord.select(
+        *(RejectedRecord.line_number, RejectedRecord.job, RejectedRecord.kind, RejectedRecord.column_name),
+        *(RejectedRecord.reason, RejectedRecord.raw_row, RejectedRecord.resolved_by),
+    )
+    .where(RejectedRecord.batch == Parameter("id"), RejectedRecord.line_number > Parameter("after"))
+    .order_by(RejectedRecord.line_number)
+    .limit(Parameter("limit")),
+    (int, str, str, str | None, str, str, int | None),
+)
+"""Read the next rejects of a batch, in the order of their lines."""
 
 NEWEST_BATCHES = Statement(
     ProcessingBatch.select(ProcessingBatch.id)

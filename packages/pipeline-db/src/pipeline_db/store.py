@@ -1,48 +1,28 @@
 """The store: batches in a SQLite file or a PostgreSQL schema, for the jobs' `BatchStore` protocol."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from datetime import UTC, datetime
-from itertools import islice, starmap
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
+from functools import partial
+from itertools import starmap
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from peewee import Database
 
-from pipeline_jobs import (
-    BatchError,
-    BatchId,
-    Finalized,
-    Loaded,
-    OnDuplicate,
-    Record,
-    RecordsDigest,
-    Source,
-)
-from pipeline_jobs.concurrency.file_semaphore import acquire_slot
-from pipeline_jobs.concurrency.prefetch import prefetch_map
-from pipeline_jobs.escaping import escape
+from pipeline_jobs import BatchId, Finalized, Loaded, OnDuplicate, Record, Source
+from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
 
-from .backend import Backend, EncodedRecords, MissingDatabaseError, Transaction
+from .backend import Backend, EncodedRecords, MissingDatabaseError
+from .connector import Connector
 from .database_url import DatabaseUrl, is_url
-from .exceptions import DatabaseError
-from .models import Batch, ProcessedRecord, ProcessingBatch
+from .loading import LINES, Content, Lines, Rows, build_not_found_error, finalize_batch, load_content
+from .models import Batch, ProcessedRecord, ProcessingBatch, RejectedRecord, RejectedRow
 from .postgres import check_driver
-from .queries import (
-    COUNT_RECORDS,
-    FINALIZE_BATCH,
-    FINALIZED,
-    FIND_BATCH,
-    FIND_BATCHES,
-    FIND_EARLIER_BATCH,
-    LOADED,
-    PROVE_FINALIZE,
-    PROVE_LOAD,
-    READ_RECORDS,
-    UPDATE_RECORDS_HASH,
-)
+from .queries import FIND_BATCH, FIND_BATCHES, READ_BATCH, READ_RECORDS, READ_REJECTS, Statement
+from .row_content import ObjectWriter, get_raw_row_type
 from .sqlite.backend import SqliteBackend
 
+_MODELS = [ProcessingBatch, ProcessedRecord, RejectedRecord]
 _TIME = ProcessingBatch.created_at
 _PAGE = 10_000  # records read at a time
 
@@ -84,6 +64,7 @@ class PeeweeStore:
         self.run_id = run_id
         self.write_lock = write_lock
         self._backend = _select_backend(self.place)
+        self._connector = Connector(self._backend, busy_timeout, write_lock)
 
     def check(self) -> None:
         """Make sure that the database can be used, without creating or changing anything.
@@ -91,8 +72,7 @@ class PeeweeStore:
         Raises:
             DatabaseError: it cannot be used, or belongs to another program.
         """
-        with self._queue():
-            self._backend.check(self.busy_timeout)
+        self._connector.check()
 
     def load(self, source: Source, chunks: Iterable[Sequence[Record]], on_duplicate: OnDuplicate) -> Loaded:
         """Load all chunks as one batch; see ``BatchStore.load``.
@@ -101,75 +81,51 @@ class PeeweeStore:
             BatchError: ``batch.duplicate``: `on_duplicate` is ``error``, and the records are loaded already.
             DatabaseError: the database cannot be used.
         """
-        chunks = iter(chunks)
-        # A single chunk is read to its end before a database is created: rejected input leaves no trace.
-        head = list(islice(chunks, 2))
-        if len(head) < 2:  # noqa: PLR2004  # the two that were asked for
-            return self._load_single_chunk(source, head, on_duplicate)
-        return self._load_stream(source, _chain(head, chunks), on_duplicate)
+        return self._load(Lines(self._backend), source, chunks, on_duplicate)
 
-    def _load_single_chunk(
-        self, source: Source, chunks: list[Sequence[Record]], on_duplicate: OnDuplicate
+    def get_row_type(self, schema: Schema) -> Any:  # noqa: ANN401  # whatever msgspec can decode to
+        """Return the type that the content of a row is decoded to; see ``RowStore.get_row_type``."""
+        return get_raw_row_type(schema)
+
+    def load_rows(
+        self,
+        source: Source,
+        schema: Schema,
+        sums: Sums,
+        chunks: Iterable[RowChunk],
+        on_duplicate: OnDuplicate,
     ) -> Loaded:
-        """Load one chunk, or none; a duplicate is found before anything is written."""
-        digest = RecordsDigest()
-        if chunks:
-            digest.update(chunks[0])
-        with (
-            self._queue(),
-            self._backend.open_transaction(source.uri, self.busy_timeout, create=True) as transaction,
-        ):
-            if earlier := _find_earlier_batch(transaction, source, digest, on_duplicate):
-                transaction.roll_back()
-                return _resolve_duplicate(earlier, source, on_duplicate)
-            batch_id = _begin_batch(transaction, source, self.run_id, digest)
-            if chunks:
-                transaction.insert_records(self._backend.encode_records(batch_id, chunks.pop()))
-        return Loaded(batch_id, digest.count)
+        """Load rows as JSON objects into ``processed_records.content``, and rejects; see ``RowStore``.
 
-    def _load_stream(
-        self, source: Source, chunks: Iterator[Sequence[Record]], on_duplicate: OnDuplicate
+        Raises:
+            BatchError: ``batch.duplicate``: `on_duplicate` is ``error``, and the rows are loaded already.
+            DatabaseError: the database cannot be used.
+        """
+        writer, backend = ObjectWriter(schema), self._backend
+
+        def encode(batch_id: int, rows: Sequence[Row[Any]]) -> list[EncodedRecords]:
+            return [backend.encode_records(batch_id, writer.make_records(rows))]
+
+        return self._load(Rows(backend, LINES, schema, sums, encode), source, chunks, on_duplicate)
+
+    def _load[Chunk: Sized](
+        self, content: Content[Chunk], source: Source, chunks: Iterable[Chunk], on_duplicate: OnDuplicate
     ) -> Loaded:
-        """Load chunks that do not fit into memory together; a duplicate is found at the end."""
-        digest = RecordsDigest()
-        with (
-            self._queue(),
-            self._backend.open_transaction(source.uri, self.busy_timeout, create=True) as transaction,
-        ):
-            batch_id = _begin_batch(transaction, source, self.run_id)
-
-            def encode(chunk: Sequence[Record]) -> EncodedRecords:
-                digest.update(chunk)
-                return self._backend.encode_records(batch_id, chunk)
-
-            with prefetch_map(encode, chunks) as encoded_chunks:
-                for encoded in encoded_chunks:
-                    transaction.insert_records(encoded)
-                    del encoded  # frees a long line before the next one is read
-            if earlier := _find_earlier_batch(transaction, source, digest, on_duplicate):
-                transaction.roll_back()
-                return _resolve_duplicate(earlier, source, on_duplicate)
-            transaction.execute(
-                UPDATE_RECORDS_HASH, id=batch_id, records_sha256=digest.sha256, record_count=digest.count
-            )
-        return Loaded(batch_id, digest.count)
+        open_transaction = partial(self._connector.open_transaction, create=True)
+        return load_content(content, source, iter(chunks), on_duplicate, open_transaction, self.run_id)
 
     def finalize(self, batch_id: int) -> Finalized:
         """Mark a batch as complete; see ``BatchStore.finalize``.
 
         Raises:
-            BatchError: ``batch.not_found``, or ``batch.count_mismatch`` when records are missing.
+            BatchError: ``batch.not_found``, or ``batch.count_mismatch`` when records or rejects are missing.
             DatabaseError: the database cannot be used.
         """
-        key = f"batch {batch_id}"
         try:
-            with (
-                self._queue(),
-                self._backend.open_transaction(key, self.busy_timeout, create=False) as transaction,
-            ):
-                return _finalize_batch(transaction, batch_id, self._backend.where)
+            with self._connector.open_transaction(f"batch {batch_id}", create=False) as transaction:
+                return finalize_batch(transaction, batch_id, self._backend.where)
         except MissingDatabaseError:
-            raise _build_not_found_error(batch_id, self._backend.where) from None
+            raise build_not_found_error(batch_id, self._backend.where) from None
 
     def batches(self) -> list[Batch]:
         """Return all batches, the oldest first; none if there is no database yet.
@@ -178,49 +134,76 @@ class PeeweeStore:
             DatabaseError: the database cannot be used.
         """
         try:
-            with self._backend.open_reader(self.busy_timeout) as fetch_rows:
+            with self._connector.open_reader() as fetch_rows:
                 return [_parse_batch(row) for row in fetch_rows(FIND_BATCHES)]
         except MissingDatabaseError:
             return []
 
-    def records(self, batch_id: int) -> Iterator[Record]:
-        """Yield the records of a batch in the order of their lines, 10,000 of them in memory at a time.
-
-        No lock is held while the caller works on them.
+    def batch(self, batch_id: int) -> Batch:
+        """Return a batch.
 
         Raises:
             BatchError: ``batch.not_found``.
             DatabaseError: the database cannot be used.
         """
         try:
-            with self._backend.open_reader(self.busy_timeout) as fetch_rows:
+            with self._connector.open_reader() as fetch_rows:
+                rows = fetch_rows(READ_BATCH, id=batch_id)
+        except MissingDatabaseError:
+            rows = []
+        if not rows:
+            raise build_not_found_error(batch_id, self._backend.where)
+        return _parse_batch(rows[0])
+
+    def records(self, batch_id: int) -> Iterator[Record]:
+        """Yield the records of a batch in the order of their lines, 10,000 of them in memory at a time.
+
+        Those of typed rows are JSON objects. What is in a table of its own is read with its model.
+        No lock is held while the caller works on them.
+
+        Raises:
+            BatchError: ``batch.not_found``.
+            DatabaseError: the database cannot be used.
+        """
+        return starmap(Record, self._read(READ_RECORDS, batch_id))
+
+    def rejects(self, batch_id: int) -> Iterator[RejectedRow]:
+        """Yield the rejected rows of a batch in the order of their lines, as `records` does.
+
+        Raises:
+            BatchError: ``batch.not_found``.
+            DatabaseError: the database cannot be used.
+        """
+        return starmap(RejectedRow, self._read(READ_REJECTS, batch_id))
+
+    def _read(self, statement: Statement, batch_id: int) -> Iterator[tuple[Any, ...]]:
+        """Yield what belongs to a batch, page by page; the first column is the line number."""
+        try:
+            with self._connector.open_reader() as fetch_rows:
                 is_missing, after = not fetch_rows(FIND_BATCH, id=batch_id), 0
-                while rows := fetch_rows(READ_RECORDS, id=batch_id, after=after, limit=_PAGE):
-                    yield from starmap(Record, rows)
-                    after, _ = rows[-1]
+                while rows := fetch_rows(statement, id=batch_id, after=after, limit=_PAGE):
+                    yield from rows
+                    after, *_ = rows[-1]
         except MissingDatabaseError:
             is_missing = True
         if is_missing:
-            raise _build_not_found_error(batch_id, self._backend.where)
+            raise build_not_found_error(batch_id, self._backend.where)
 
     @contextmanager
     def database(self) -> Iterator[Database]:
         """Open the database for queries of one's own with Peewee; the tables are made if they are missing.
 
-        Within the block, `ProcessingBatch` and `ProcessedRecord` are bound to it. Peewee binds them for all
+        Within the block, our models, such as `ProcessingBatch`, are bound to it. Peewee binds them for all
         threads, so threads that use different stores call ``query.execute(database)``. Errors of queries are
         Peewee's own.
 
         Raises:
             DatabaseError: the database cannot be used.
         """
-        with self._queue():
+        with self._connector.queue():
             database = self._backend.make_peewee_database(self.busy_timeout)
-        with database.connection_context(), database.bind_ctx([ProcessingBatch, ProcessedRecord]):
+        with database.connection_context(), database.bind_ctx(_MODELS):
             yield database
-
-    def _queue(self) -> AbstractContextManager[None]:
-        return _lock_file(self.write_lock) if self.write_lock else nullcontext()
 
 
 def _select_backend(place: Path | DatabaseUrl) -> Backend:
@@ -232,113 +215,8 @@ def _select_backend(place: Path | DatabaseUrl) -> Backend:
     return PostgresBackend(place)
 
 
-@contextmanager
-def _lock_file(file: Path) -> Iterator[None]:
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(acquire_slot(file, 1))
-        except OSError as error:
-            text = f"cannot create the lock file {escape(file)}: {error.strerror}"
-            raise DatabaseError("database.unavailable", text) from error
-        yield
-
-
-def _chain(head: list[Sequence[Record]], rest: Iterator[Sequence[Record]]) -> Iterator[Sequence[Record]]:
-    """Yield all chunks, keeping no reference to those already yielded."""
-    while head:
-        yield head.pop(0)
-    yield from rest
-
-
-class _EarlierBatch(NamedTuple):
-    """A batch with the same source and records."""
-
-    batch_id: int
-    status: str
-    record_count: int
-
-
-def _begin_batch(
-    transaction: Transaction, source: Source, run_id: str | None, digest: RecordsDigest | None = None
-) -> BatchId:
-    """Insert the row of a batch; without a digest, the hash of its records is set later."""
-    now = _current_time()
-    batch_id = transaction.insert_batch(
-        source=source.uri,
-        source_name=source.name,
-        records_sha256=digest.sha256 if digest else "",
-        record_count=digest.count if digest else 0,
-        status=LOADED,
-        created_at=now,
-        run_id=run_id,
-    )
-    transaction.commit_proof = (PROVE_LOAD, {"id": batch_id, "source": source.uri, "created_at": now})
-    return BatchId(batch_id)
-
-
-def _find_earlier_batch(
-    transaction: Transaction, source: Source, digest: RecordsDigest, on_duplicate: OnDuplicate
-) -> _EarlierBatch | None:
-    """Return the batch with the same source and records that makes this load unnecessary, if there is one."""
-    row = transaction.fetch_row(
-        FIND_EARLIER_BATCH, source=source.uri, records_sha256=digest.sha256, finalized=FINALIZED
-    )
-    if not row:
-        return None
-    earlier = _EarlierBatch(*row)
-    return earlier if earlier.status == LOADED or on_duplicate is not OnDuplicate.LOAD else None
-
-
-def _resolve_duplicate(earlier: _EarlierBatch, source: Source, on_duplicate: OnDuplicate) -> Loaded:
-    """Return the earlier batch as the result of a load.
-
-    Raises:
-        BatchError: ``batch.duplicate``: the batch is finalized, and `on_duplicate` is ``error``.
-    """
-    batch_id = BatchId(earlier.batch_id)
-    if earlier.status == LOADED:
-        return Loaded(batch_id, earlier.record_count, resumed=True)
-    if on_duplicate is OnDuplicate.ERROR:
-        text = f"{escape(source.name)}: batch {batch_id} holds these records already"
-        raise BatchError("batch.duplicate", text, batch_id=batch_id)
-    return Loaded(batch_id, earlier.record_count, duplicate=True)
-
-
-def _finalize_batch(transaction: Transaction, batch_id: int, where: str) -> Finalized:
-    """Finalize a batch after counting its records.
-
-    Raises:
-        BatchError: ``batch.not_found`` or ``batch.count_mismatch``.
-    """
-    row = transaction.fetch_row(FIND_BATCH, id=batch_id)
-    if row is None:
-        raise _build_not_found_error(batch_id, where)
-    status, record_count = row
-    if status == FINALIZED:
-        return Finalized(BatchId(batch_id), record_count, already=True)
-    (count,) = transaction.fetch_row(COUNT_RECORDS, id=batch_id) or (0,)
-    if count != record_count:
-        text = f"batch {batch_id} holds {count} records, but {record_count} were loaded"
-        text += "; another program changed it, restore a backup"
-        raise BatchError("batch.count_mismatch", text, batch_id=batch_id)
-    now = _current_time()
-    transaction.execute(FINALIZE_BATCH, id=batch_id, status=FINALIZED, finalized_at=now)
-    transaction.commit_proof = (PROVE_FINALIZE, {"id": batch_id, "finalized_at": now})
-    return Finalized(BatchId(batch_id), count)
-
-
-def _build_not_found_error(batch_id: int, where: str) -> BatchError:
-    """Return the error for a batch that does not exist."""
-    return BatchError("batch.not_found", f"no batch with id {batch_id} in {where}", batch_id=batch_id)
-
-
 def _parse_batch(row: tuple[Any, ...]) -> Batch:
     """Return a row of `FIND_BATCHES` as a batch."""
     values = dict(zip(Batch._fields, row, strict=True))
     times = {name: _TIME.python_value(values[name]) for name in ("created_at", "finalized_at")}
     return Batch(**values | times | {"id": BatchId(values["id"])})
-
-
-def _current_time() -> object:
-    """Return the current time as its column stores it."""
-    return _TIME.db_value(datetime.now(UTC))

@@ -14,7 +14,7 @@ from pipeline_db.exceptions import DatabaseError
 from pipeline_db.queries import PYFORMAT, Statement
 from pipeline_jobs.escaping import escape
 
-from .bulk_insert import encode_copy_rows
+from .bulk_insert import encode_records, encode_rows
 from .connection import Connection, PostgresTransaction, hash_lock_key, open_connection
 from .exceptions import translate_errors
 from .migrations import STEPS, Schema, migrate, read_schema
@@ -26,10 +26,11 @@ _PRIVILEGES = """
         has_schema_privilege(current_schema(), 'CREATE')
 """
 _TABLE_PRIVILEGES = """
-    SELECT bool_and(has_table_privilege(name, privilege))
+    SELECT bool_and(has_table_privilege(to_regclass(name), privilege))
     FROM (VALUES
         ('processing_batches', 'SELECT'), ('processing_batches', 'INSERT'), ('processing_batches', 'UPDATE'),
-        ('processed_records', 'SELECT'), ('processed_records', 'INSERT')
+        ('processed_records', 'SELECT'), ('processed_records', 'INSERT'),
+        ('rejected_records', 'SELECT'), ('rejected_records', 'INSERT')
     ) AS needed (name, privilege)
 """
 
@@ -37,7 +38,8 @@ _TABLE_PRIVILEGES = """
 class PostgresBackend:
     """One schema of a database on a server."""
 
-    encode_records = staticmethod(encode_copy_rows)
+    encode_records = staticmethod(encode_records)
+    encode_rows = staticmethod(encode_rows)
 
     def __init__(self, url: DatabaseUrl) -> None:
         self.url = url

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from hashlib import blake2b
+from operator import attrgetter
 from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,11 @@ from psycopg import conninfo
 
 from pipeline_db.database_url import DatabaseUrl
 from pipeline_db.exceptions import DatabaseError
-from pipeline_db.queries import COUNT_RECORDS, INSERT_BATCH, PYFORMAT, Statement
+from pipeline_db.queries import INSERT_BATCH, PYFORMAT, Statement
 from pipeline_jobs.escaping import escape
 
-from .bulk_insert import COPY
-from .exceptions import AnswerTimeoutError, WrongAnswerError, translate_errors
+from .bulk_insert import CopyRows
+from .exceptions import AnswerTimeoutError, WrongAnswerError, describe_rejection, translate_errors
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
@@ -184,8 +185,10 @@ class PostgresTransaction:
         self.commit_proof: CommitProof | None = None
         self._rolled_back = False
         self._copy: psycopg.Copy | None = None
-        self._chunks_in_copy = 0
+        self._copied: list[CopyRows] = []  # what this COPY was given, without the data
+        self._waiting: list[CopyRows] = []  # for other tables, when this COPY has ended
         self._copy_stack = ExitStack()
+        self._where = url.shown
         self._translate_errors = partial(translate_errors, url, busy_timeout)
         milliseconds = max(1, math.ceil(busy_timeout * 1000))  # 0 would mean no limit
         with self._translate_errors():
@@ -218,7 +221,7 @@ class PostgresTransaction:
         Raises:
             DatabaseError: as `execute`, or the server returns rows of another form.
         """
-        timeout = _COUNT_TIMEOUT if statement is COUNT_RECORDS else 0
+        timeout = _COUNT_TIMEOUT if statement.is_slow else 0
         with self._translate_errors(), self.connection.allow_time(timeout):
             self._end_copy()
             sql = statement.compile(PYFORMAT)
@@ -234,14 +237,14 @@ class PostgresTransaction:
             rows = self.connection.fetch_rows(sql, values, columns=(int,), has_row=True)
         return int(rows[0][0])
 
-    def insert_records(self, rows: bytes) -> None:
-        """Insert a chunk of records; the server may report an error only after some more chunks."""
-        with self._translate_errors(), self.connection.allow_time(_STORE_TIMEOUT):
-            if self._copy is None:
-                self._copy = self._copy_stack.enter_context(self.connection.cursor().copy(COPY))
-            self._copy.write(rows)
-            self._chunks_in_copy += 1
-            if self._chunks_in_copy == _CHUNKS_PER_COPY:
+    def insert_records(self, rows: CopyRows) -> None:
+        """Insert a chunk of records or rows; the server may report an error only after some more chunks."""
+        with self._translate_errors():
+            if self._copied and self._copied[0].statement != rows.statement:
+                self._waiting.append(rows)
+                return
+            self._write(rows)
+            if len(self._copied) == _CHUNKS_PER_COPY:
                 self._end_copy()
 
     def commit(self) -> None:
@@ -266,11 +269,40 @@ class PostgresTransaction:
             self._abort_copy()
             self.connection.execute("ROLLBACK")
 
+    def _write(self, rows: CopyRows) -> None:
+        """Give rows to the COPY of their table, after starting it if necessary."""
+        with self.connection.allow_time(_STORE_TIMEOUT), self._explain_rejection():
+            if self._copy is None:
+                self._copy = self._copy_stack.enter_context(self.connection.cursor().copy(rows.statement))
+            self._copied.append(rows._replace(data=b""))
+            self._copy.write(rows.data)
+
     def _end_copy(self) -> None:
-        """End the COPY, if there is one; the server reports errors of its chunks now."""
-        self._copy, self._chunks_in_copy = None, 0
-        with self.connection.allow_time(_STORE_TIMEOUT):
+        """End the COPY, if there is one, and copy what waits; the server reports errors of its chunks now."""
+        self._close_copy()
+        waiting, self._waiting = self._waiting, []
+        for rows in sorted(waiting, key=attrgetter("statement")):  # stable: in line order
+            if self._copied and self._copied[0].statement != rows.statement:
+                self._close_copy()
+            self._write(rows)
+        self._close_copy()
+
+    def _close_copy(self) -> None:
+        with self.connection.allow_time(_STORE_TIMEOUT), self._explain_rejection():
+            self._copy = None
             self._copy_stack.close()
+        self._copied.clear()
+
+    @contextmanager
+    def _explain_rejection(self) -> Iterator[None]:
+        """Name the line of a row that breaks a constraint; what the server says of it may quote data."""
+        try:
+            yield
+        except (psycopg.IntegrityError, psycopg.DataError) as error:
+            text = describe_rejection(error, self._copied)
+            if text is None:
+                raise
+            raise DatabaseError("database.constraint", f"{self._where}: {text}") from None
 
     def _abort_copy(self) -> None:
         """End the COPY, if there is one, so that the server drops its chunks."""

@@ -1,13 +1,18 @@
 """Translation of psycopg's errors into errors with a code that name the database, never its password."""
 
-from collections.abc import Iterator
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 
 import psycopg
 
 from pipeline_db.database_url import DatabaseUrl
 from pipeline_db.exceptions import CorruptError, DatabaseError
 from pipeline_jobs.escaping import escape
+
+from .bulk_insert import CopyRows
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html; the first two characters are the class.
 _LOCK_TIMEOUT = "55P03"
@@ -40,6 +45,7 @@ _CONNECT_MESSAGES: dict[str, tuple[str, str, bool]] = {
 }
 # What psycopg stumbles over where an answer does not fit, such as no number in a column of numbers.
 _STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+_COPY_LINE = re.compile(r"^COPY .*?, \D*(\d+)", re.MULTILINE)  # "COPY orders, line 7", in any language
 _UNREACHABLE = ("database.unavailable", "the server cannot be reached; try again later", True)
 
 
@@ -67,6 +73,38 @@ def translate_errors(url: DatabaseUrl, busy_timeout: float, *, connecting: bool 
         if url.redact(str(error)) != str(error):
             raise translated from None  # the cause would show the password, or a part of the query
         raise translated from error
+
+
+def describe_rejection(error: psycopg.Error, copied: Sequence[CopyRows]) -> str | None:
+    """Describe a row that its table refuses during a COPY, without its data.
+
+    Args:
+        error: of the server.
+        copied: what the COPY was given.
+
+    Returns:
+        A text with table and line; None if this COPY was of records.
+    """
+    if not copied or copied[0].table is None:
+        return None
+    found = _COPY_LINE.search(error.diag.context or "")
+    line = found and _find_line(int(found[1]), copied)
+    where = f"table {copied[0].table}, " + (f"line {line}" if line else "line unknown")
+    if isinstance(error, psycopg.IntegrityError):  # names the constraint only
+        return f"{where}: {escape(' '.join((error.diag.message_primary or '').split()))}"
+    return f"{where}: a value does not fit its column (SQLSTATE {error.sqlstate})"
+
+
+def _find_line(physical: int, copied: Sequence[CopyRows]) -> int | None:
+    """Return the line number in its source of the row that ends in a line of the COPY, counted from 1."""
+    for rows in copied:
+        total = len(rows.line_numbers) + sum(breaks for _, breaks in rows.extra_lines)
+        if physical <= total:
+            breaks = dict(rows.extra_lines)
+            ends = list(accumulate(1 + breaks.get(index, 0) for index in range(len(rows.line_numbers))))
+            return rows.line_numbers[bisect_left(ends, physical)]
+        physical -= total
+    return None
 
 
 def _translate_error(

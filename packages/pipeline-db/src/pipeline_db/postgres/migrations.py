@@ -62,6 +62,36 @@ STEPS: tuple[tuple[str, ...], ...] = (
         WHERE status = 'finalized'
         """,
     ),
+    (
+        # The counts of a batch of lines are NULL.
+        """
+        ALTER TABLE processing_batches
+            ADD COLUMN target text NOT NULL DEFAULT 'processed_records',
+            ADD COLUMN schema_name text,
+            ADD COLUMN schema_fingerprint text,
+            ADD COLUMN read_count bigint CHECK (read_count >= 0),
+            ADD COLUMN rejected_count bigint CHECK (rejected_count >= 0),
+            ADD COLUMN blank_count bigint CHECK (blank_count >= 0),
+            ADD COLUMN dropped_count bigint CHECK (dropped_count >= 0),
+            ADD CONSTRAINT processing_batches_sums_check CHECK (
+                coalesce(read_count, rejected_count, blank_count, dropped_count) IS NULL
+                OR coalesce(read_count = record_count + rejected_count + blank_count + dropped_count, false)
+            )
+        """,
+        """
+        CREATE TABLE rejected_records (
+            batch_id bigint NOT NULL,
+            line_number bigint NOT NULL CHECK (line_number > 0),
+            job text NOT NULL,
+            kind text NOT NULL,
+            column_name text,
+            reason text NOT NULL,
+            raw text NOT NULL,
+            resolved_by bigint,
+            PRIMARY KEY (batch_id, line_number)
+        )
+        """,
+    ),
 )
 """The statements of each step; the steps match those of SQLite. A released step never changes."""
 

@@ -13,7 +13,7 @@ from pipeline_db.exceptions import DatabaseError
 from pipeline_jobs.escaping import escape
 from pipeline_jobs.storage.atomic_writer import make_folder
 
-from .bulk_insert import prepare_insert
+from .bulk_insert import prepare_insert, prepare_rows
 from .connection import SqliteConnection
 
 _HEADER = 100  # bytes at the start of every SQLite database
@@ -23,6 +23,7 @@ class SqliteBackend:
     """A SQLite file, created by the first load."""
 
     encode_records = staticmethod(prepare_insert)
+    encode_rows = staticmethod(prepare_rows)
 
     def __init__(self, path: Path) -> None:
         self.path = path

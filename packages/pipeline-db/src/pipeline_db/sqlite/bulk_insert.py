@@ -3,12 +3,15 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import repeat
-from operator import lt
+from operator import length_hint, lt
 
 import msgspec
 
+from pipeline_db.backend import RowTable
 from pipeline_jobs import Record
 from pipeline_jobs.documents.records import MAX_INTEGER
+
+from .exceptions import DRIVER
 
 # SQLite takes a JSON array apart twice as fast as rows are bound one by one: benchmarks/sqlite_inserts.py
 _INSERT_ARRAY = """
@@ -45,6 +48,35 @@ def prepare_insert(batch_id: int, records: Sequence[Record]) -> PreparedInsert:
         spread[number - first] = content
     array = _encode_json(spread)
     return lambda connection: connection.execute(_INSERT_ARRAY + _SKIP_GAPS, (batch_id, first, array))
+
+
+class ConstraintError(Exception):
+    """A row breaks a constraint of its table; the text names table and line, and quotes no data."""
+
+
+def prepare_rows(
+    table: RowTable, batch_id: int, line_numbers: Sequence[int], columns: Sequence[Sequence[object]]
+) -> PreparedInsert:
+    """Return a function that inserts rows of a batch into a table."""
+    names = ", ".join(map(quote_name, ("batch_id", "line_number", *table.columns)))
+    places = ", ".join("?" * (len(table.columns) + 2))
+    insert = f"INSERT INTO {quote_name(table.name)} ({names}) VALUES ({places})"  # noqa: S608  # quoted
+    rows = list(zip(repeat(batch_id), line_numbers, *columns, strict=False))
+
+    def execute(connection: sqlite3.Connection) -> None:
+        left = iter(rows)
+        try:
+            connection.executemany(insert, left)
+        except DRIVER.IntegrityError as error:
+            line = line_numbers[len(rows) - length_hint(left) - 1]
+            raise ConstraintError(f"table {table.name}, line {line}: {error}") from error
+
+    return execute
+
+
+def quote_name(name: str) -> str:
+    """Quote the name of a table or a column."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _encode_json(values: list[str] | list[str | bool]) -> bytearray:

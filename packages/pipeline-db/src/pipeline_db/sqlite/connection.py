@@ -11,7 +11,7 @@ from pipeline_db.exceptions import DatabaseError
 from pipeline_db.queries import INSERT_BATCH, NAMED, Statement
 from pipeline_jobs.escaping import escape
 
-from .bulk_insert import PreparedInsert
+from .bulk_insert import ConstraintError, PreparedInsert
 from .exceptions import DRIVER, is_lock_error, translate_error
 from .journal import choose_journal
 from .migrations import STEPS, migrate, read_version
@@ -124,9 +124,11 @@ class SqliteConnection:
         return batch_id
 
     def insert_records(self, records: PreparedInsert) -> None:
-        """Insert a chunk of records."""
+        """Insert a chunk of records or rows."""
         try:
             records(self.driver)
+        except ConstraintError as error:
+            raise DatabaseError("database.constraint", f"{escape(self.path)}: {error}") from error.__cause__
         except DRIVER.Error as error:
             raise translate_error(error, self.path, self.busy_timeout) from error
 

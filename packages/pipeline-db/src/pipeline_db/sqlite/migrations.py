@@ -47,6 +47,35 @@ STEPS: tuple[tuple[str, ...], ...] = (
         WHERE status = 'finalized'
         """,
     ),
+    (
+        # Columns are added one by one, which SQLite does without a new table. The counts of a batch of lines
+        # are NULL. The last one carries the check on all of them.
+        "ALTER TABLE processing_batches ADD COLUMN target TEXT NOT NULL DEFAULT 'processed_records'",
+        "ALTER TABLE processing_batches ADD COLUMN schema_name TEXT",
+        "ALTER TABLE processing_batches ADD COLUMN schema_fingerprint TEXT",
+        "ALTER TABLE processing_batches ADD COLUMN read_count INTEGER CHECK (read_count >= 0)",
+        "ALTER TABLE processing_batches ADD COLUMN rejected_count INTEGER CHECK (rejected_count >= 0)",
+        "ALTER TABLE processing_batches ADD COLUMN blank_count INTEGER CHECK (blank_count >= 0)",
+        """
+        ALTER TABLE processing_batches ADD COLUMN dropped_count INTEGER CHECK (dropped_count >= 0) CHECK (
+            coalesce(read_count, rejected_count, blank_count, dropped_count) IS NULL
+            OR coalesce(read_count = record_count + rejected_count + blank_count + dropped_count, 0)
+        )
+        """,
+        """
+        CREATE TABLE rejected_records (
+            batch_id INTEGER NOT NULL REFERENCES processing_batches (id),
+            line_number INTEGER NOT NULL CHECK (line_number > 0),
+            job TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            column_name TEXT,
+            reason TEXT NOT NULL,
+            raw TEXT NOT NULL,
+            resolved_by INTEGER,
+            PRIMARY KEY (batch_id, line_number)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 """The statements of each step. A released step never changes; a change of the tables is a new step."""
 
