@@ -2,13 +2,14 @@
 
 import io
 import json
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_jobs import BaseJob, BatchId, Finalized, JobA, JobB, JobC, Loaded, OnDuplicate, Record
+from pipeline_jobs import BaseJob, BatchId, Csv, Finalized, JobA, JobB, JobC, Loaded, OnDuplicate, Record
 from pipeline_jobs.testing import JobContract, MemoryStore
 
 
@@ -20,6 +21,40 @@ class TestJobB(JobContract):
 
     def build(self) -> BaseJob[object, object]:
         return JobB(MemoryStore())
+
+
+class RowStore(MemoryStore):
+    """Keeps no typed rows, but counts them."""
+
+    def get_row_type(self, schema):
+        return list
+
+    def load_rows(self, source, schema, sums, chunks, on_duplicate):
+        loaded = sum(len(chunk.rows) for chunk in chunks)
+        return Loaded(BatchId(1), loaded, rejected=sums.rejected)
+
+
+@dataclass
+class Order:
+    id: int
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts"),
+    [
+        ("id\n1\n\nx\n2\n", {"read": 4, "records": 2, "rejected": 1, "blank": 1, "dropped": 0}),
+        ("id\n1\n", {"read": 1, "records": 1, "rejected": 0, "blank": 0, "dropped": 0}),
+        ("id\n", {"read": 0, "records": 0, "rejected": 0, "blank": 0, "dropped": 0}),
+    ],
+)
+def test_all_rows_of_a_document_are_counted(tmp_path, rows, counts):
+    """Also those that an earlier job has sorted out: so the sums are known where the batch is."""
+    (tmp_path / "x.csv").write_text(rows)
+    job = JobA(tmp_path, reader=Csv(), record=Order, max_rejects="50%")
+
+    result = JobB(RowStore()).execute(job.execute(tmp_path / "x.csv").unwrap())
+
+    assert (1, counts) == (result.unwrap(), result.counts)
 
 
 PIECES = ["\ufeff", "\r", "\n", "a", "é🎉", " ", "\x85", "\u2028", "\v\f\x1c", '"\\']

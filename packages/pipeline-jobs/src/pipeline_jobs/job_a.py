@@ -22,7 +22,7 @@ from .validators import parse_file_location
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .readers.reader import Reader, RowBatch
+    from .readers.reader import BatchReader, Reader, RowBatch
     from .record_classes.record_class import RecordClass
     from .reject_limit import RejectLimit
     from .row_documents import CheckedRows
@@ -71,7 +71,7 @@ class JobA(BaseJob[Location, Location]):
         max_unpacked_bytes: int = DEFAULT_MAX_UNPACKED_BYTES,
         max_unpacked_ratio: int = DEFAULT_MAX_UNPACKED_RATIO,
         *,
-        reader: "Reader | None" = None,
+        reader: "Reader | BatchReader | None" = None,
         record: type | None = None,
         max_rejects: "str | int | RejectLimit" = 0,
     ) -> None:

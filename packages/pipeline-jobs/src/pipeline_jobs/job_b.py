@@ -16,6 +16,7 @@ from .storage.location import MEMORY, Location
 from .validators import parse_file_location
 
 if TYPE_CHECKING:
+    from .documents.rows import Sums
     from .documents.writer import Head
     from .storage.input import Input
 
@@ -35,8 +36,8 @@ class JobB(BaseJob[Location | Data, BatchId]):
         on_duplicate: what to do with records that a finalized batch of the same source already holds.
         max_record_bytes: limit on a record's content in UTF-8; a larger record is refused.
 
-    Counts ``records``, ``rejected`` if there are any, and as many records as ``duplicate`` or ``resumed`` if
-    an earlier batch holds them.
+    Counts ``records``, and as many ``duplicate`` or ``resumed`` if an earlier batch holds them; of typed rows
+    also ``read``, and ``rejected``, ``blank`` and ``dropped``, whose sum with ``records`` is ``read``.
     """
 
     takes = "any"
@@ -65,8 +66,6 @@ class JobB(BaseJob[Location | Data, BatchId]):
                 stack.enter_context(file)
                 loaded = self._load_file(file, stack)
         self.counts["records"] = loaded.record_count
-        if loaded.rejected:
-            self.counts["rejected"] = loaded.rejected
         if loaded.duplicate:
             self.counts["duplicate"] = loaded.record_count
         if loaded.resumed:
@@ -79,6 +78,7 @@ class JobB(BaseJob[Location | Data, BatchId]):
         if make_chunks is not None:  # a store for a table of typed rows
             schema, sums, rows = make_chunks(data["records"] if isinstance(data, dict) else data)
             chunks = stack.enter_context(prefetch(iter(rows)))
+            self._count(sums)
             return cast("RowStore", self.store).load_rows(source, schema, sums, chunks, self.on_duplicate)
         from .documents.handwritten import read_data  # noqa: PLC0415  # 3 ms to import; files need none of it
 
@@ -110,7 +110,12 @@ class JobB(BaseJob[Location | Data, BatchId]):
         store = cast("RowStore", self.store)
         rows = document.read(store.get_row_type(document.schema))
         chunks = self._report_progress(stack.enter_context(prefetch(rows)), file)
+        self._count(document.sums)
         return store.load_rows(document.source, document.schema, document.sums, chunks, self.on_duplicate)
+
+    def _count(self, sums: "Sums") -> None:
+        """Count what became of the rows of a source."""
+        self.counts.update(read=sums.read, rejected=sums.rejected, blank=sums.blank, dropped=sums.dropped)
 
     def _report_progress[Rows: Sized](self, chunks: Iterator[Rows], file: "Input") -> Iterator[Rows]:
         """Pass on the chunks of a file and report how far it is read; then check that it did not change."""

@@ -13,12 +13,13 @@ from .definition import Hook, PipelineDefinition
 if TYPE_CHECKING:
     from pipeline_db import BatchRecord
     from pipeline_jobs import JobA, Reader, RejectLimit
+    from pipeline_jobs.readers.reader import BatchReader
 
 
 def table_pipeline(
     name: str,
     *,
-    reader: "Reader | None" = None,
+    reader: "Reader | BatchReader | None" = None,
     record: type | None = None,
     model: "type[BatchRecord]",
     max_rejects: "str | int | RejectLimit" = 0,
