@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 from pipeline_db.backend import RowTable
+from pipeline_db.table_statements import quote_name
 from pipeline_jobs import Record
 from pipeline_jobs.documents.records import MAX_INTEGER
 
@@ -74,11 +75,6 @@ def encode_rows(
         extra = [(index, breaks) for index, part in enumerate(parts) if (breaks := part.count("\n"))]
     statement = f"COPY {quote_name(table.name)} ({names}) FROM STDIN (FORMAT csv)"
     return CopyRows(statement, text.encode(), table.name, line_numbers, extra)
-
-
-def quote_name(name: str) -> str:
-    """Quote the name of a table or a column."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _encode_column(values: Sequence[object]) -> Sequence[object]:
