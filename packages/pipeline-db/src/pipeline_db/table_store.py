@@ -1,9 +1,8 @@
 """A store that keeps typed rows in the table of a model."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 from peewee import Field
 
 from pipeline_jobs import Finalized, InputError, Loaded, OnDuplicate, Record, Source
