@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline_jobs.concurrency.file_semaphore import acquire_slot
 from pipeline_jobs.escaping import escape
 
-from .backend import Backend, FetchRows, Transaction
+from .backend import Backend, FetchRows, Models, Transaction
 from .exceptions import DatabaseError
 
 
@@ -31,11 +31,13 @@ class Connector:
             self.backend.check(self.busy_timeout)
 
     @contextmanager
-    def open_transaction(self, key: str, *, create: bool) -> Iterator[Transaction]:
+    def open_transaction(self, key: str, *, create: bool, models: Models = ()) -> Iterator[Transaction]:
         """Run the block in a transaction; see `Backend.open_transaction`."""
         with (
             self.queue(),
-            self.backend.open_transaction(key, self.busy_timeout, create=create) as transaction,
+            self.backend.open_transaction(
+                key, self.busy_timeout, create=create, models=models
+            ) as transaction,
         ):
             yield transaction
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
-from functools import partial
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pipeline_jobs import BatchId, Finalized, Loaded, OnDuplicate, Record, Sourc
 from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
 
 from .backend import Backend, EncodedRecords, MissingDatabaseError
+from .batch_record import BatchRecord
 from .connector import Connector
 from .database_url import DatabaseUrl, is_url
 from .loading import LINES, Content, Lines, Rows, build_not_found_error, finalize_batch, load_content
@@ -21,6 +21,7 @@ from .postgres import check_driver
 from .queries import FIND_BATCH, FIND_BATCHES, READ_BATCH, READ_RECORDS, READ_REJECTS, Statement
 from .row_content import ObjectWriter, get_raw_row_type
 from .sqlite.backend import SqliteBackend
+from .table_store import TableStore
 
 _MODELS = [ProcessingBatch, ProcessedRecord, RejectedRecord]
 _TIME = ProcessingBatch.created_at
@@ -111,8 +112,16 @@ class PeeweeStore:
     def _load[Chunk: Sized](
         self, content: Content[Chunk], source: Source, chunks: Iterable[Chunk], on_duplicate: OnDuplicate
     ) -> Loaded:
-        open_transaction = partial(self._connector.open_transaction, create=True)
-        return load_content(content, source, iter(chunks), on_duplicate, open_transaction, self.run_id)
+        return load_content(self._connector, content, source, iter(chunks), on_duplicate, self.run_id)
+
+    def into(self, model: type[BatchRecord]) -> TableStore:
+        """Return a store for jobs B and C that keeps typed rows in the table of a model.
+
+        Raises:
+            TypeError: `model` is no subclass of `BatchRecord`.
+            DatabaseError: ``database.table``: the database cannot hold the values of a field.
+        """
+        return TableStore(self._connector, self.run_id, model)
 
     def finalize(self, batch_id: int) -> Finalized:
         """Mark a batch as complete; see ``BatchStore.finalize``.
@@ -121,11 +130,7 @@ class PeeweeStore:
             BatchError: ``batch.not_found``, or ``batch.count_mismatch`` when records or rejects are missing.
             DatabaseError: the database cannot be used.
         """
-        try:
-            with self._connector.open_transaction(f"batch {batch_id}", create=False) as transaction:
-                return finalize_batch(transaction, batch_id, self._backend.where)
-        except MissingDatabaseError:
-            raise build_not_found_error(batch_id, self._backend.where) from None
+        return finalize_batch(self._connector, batch_id)
 
     def batches(self) -> list[Batch]:
         """Return all batches, the oldest first; none if there is no database yet.

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from peewee import PostgresqlDatabase
 from psycopg import conninfo
 
-from pipeline_db.backend import FetchRows, MissingDatabaseError
+from pipeline_db.backend import FetchRows, MissingDatabaseError, Models
 from pipeline_db.database_url import DatabaseUrl
 from pipeline_db.exceptions import DatabaseError
 from pipeline_db.queries import PYFORMAT, Statement
@@ -18,6 +18,7 @@ from .bulk_insert import encode_records, encode_rows
 from .connection import Connection, PostgresTransaction, hash_lock_key, open_connection
 from .exceptions import translate_errors
 from .migrations import STEPS, Schema, migrate, read_schema
+from .tables import create_table, has_table
 
 _RECONNECT_PAUSE = 0.2  # seconds between attempts to reach a server that is restarting
 _MIGRATION_KEY = ""  # the lock key for the schema itself; no source has an empty URI
@@ -55,7 +56,7 @@ class PostgresBackend:
 
     @contextmanager
     def open_transaction(
-        self, key: str, busy_timeout: float, *, create: bool
+        self, key: str, busy_timeout: float, *, create: bool, models: Models = ()
     ) -> Iterator[PostgresTransaction]:
         """Run the block in a transaction that waits only for other transactions with the same key.
 
@@ -63,7 +64,7 @@ class PostgresBackend:
         So a commit happens once, and it is known whether it happened.
         """
         with closing(open_connection(self.url, busy_timeout)) as connection:
-            schema = self._prepare_schema(connection, busy_timeout, create=create)
+            schema = self._prepare_schema(connection, busy_timeout, create=create, models=models)
             lock = hash_lock_key(schema.name, key)
             transaction = PostgresTransaction(connection, self.url, busy_timeout, lock)
             try:
@@ -104,7 +105,9 @@ class PostgresBackend:
         database: PostgresqlDatabase = Psycopg3Database(name, **options)
         return database
 
-    def _prepare_schema(self, connection: Connection, busy_timeout: float, *, create: bool) -> Schema:
+    def _prepare_schema(
+        self, connection: Connection, busy_timeout: float, *, create: bool, models: Models = ()
+    ) -> Schema:
         """Return the schema in use, after creating or migrating its tables in a transaction of their own.
 
         On SQLite the load's transaction does that; here every other first load would wait for this one.
@@ -113,11 +116,14 @@ class PostgresBackend:
             schema = read_schema(connection, self.where)
             if not schema.version and not create:
                 raise MissingDatabaseError
-            if schema.version < len(STEPS):
+            missing = [model for model in models if not has_table(connection, model)]
+            if missing or schema.version < len(STEPS):
                 lock = hash_lock_key(schema.name, _MIGRATION_KEY)
                 transaction = PostgresTransaction(connection, self.url, busy_timeout, lock)
                 try:
                     migrate(connection, self.where)
+                    for model in missing:
+                        create_table(connection, model)
                     transaction.commit()
                 except BaseException:
                     transaction.roll_back()

@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 from pipeline_db.backend import RowTable
+from pipeline_db.table_statements import quote_name
 from pipeline_jobs import Record
 from pipeline_jobs.documents.records import MAX_INTEGER
 
@@ -15,11 +16,15 @@ _ROW_END = f"{_QUOTE}\n"
 COPY = r"COPY processed_records (batch_id, line_number, content) FROM STDIN (FORMAT csv, QUOTE E'\x01')"
 
 
+# After this line the server knows how lines end. In the first one, it counts no line breaks within quotes.
+HEADER = b"header\n"
+
+
 class CopyRows(NamedTuple):
     """Rows for one COPY statement.
 
     Args:
-        statement: the COPY.
+        statement: the COPY; for a table, `HEADER` comes before its first rows.
         data: the rows.
         table: that the rows go to; None for records, which need no more than their own constraints.
         line_numbers: of the rows in their source.
@@ -72,13 +77,8 @@ def encode_rows(
         # Inside of a row a quote is doubled, so this is the start of the next row.
         parts = text[:-1].split(f'\n"{batch_id}","')
         extra = [(index, breaks) for index, part in enumerate(parts) if (breaks := part.count("\n"))]
-    statement = f"COPY {quote_name(table.name)} ({names}) FROM STDIN (FORMAT csv)"
+    statement = f"COPY {quote_name(table.name)} ({names}) FROM STDIN (FORMAT csv, HEADER)"
     return CopyRows(statement, text.encode(), table.name, line_numbers, extra)
-
-
-def quote_name(name: str) -> str:
-    """Quote the name of a table or a column."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _encode_column(values: Sequence[object]) -> Sequence[object]:

@@ -88,7 +88,7 @@ def describe_rejection(error: psycopg.Error, copied: Sequence[CopyRows]) -> str 
     if not copied or copied[0].table is None:
         return None
     found = _COPY_LINE.search(error.diag.context or "")
-    line = found and _find_line(int(found[1]), copied)
+    line = found and _find_line(int(found[1]) - 1, copied)  # without the header
     where = f"table {copied[0].table}, " + (f"line {line}" if line else "line unknown")
     if isinstance(error, psycopg.IntegrityError):  # names the constraint only
         return f"{where}: {escape(' '.join((error.diag.message_primary or '').split()))}"
@@ -96,7 +96,7 @@ def describe_rejection(error: psycopg.Error, copied: Sequence[CopyRows]) -> str 
 
 
 def _find_line(physical: int, copied: Sequence[CopyRows]) -> int | None:
-    """Return the line number in its source of the row that ends in a line of the COPY, counted from 1."""
+    """Return the line number in its source of the row that ends in a line of a COPY, from 1."""
     for rows in copied:
         total = len(rows.line_numbers) + sum(breaks for _, breaks in rows.extra_lines)
         if physical <= total:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from peewee import SqliteDatabase
 
-from pipeline_db.backend import FetchRows, MissingDatabaseError
+from pipeline_db.backend import FetchRows, MissingDatabaseError, Models
 from pipeline_db.exceptions import DatabaseError
 from pipeline_jobs.escaping import escape
 from pipeline_jobs.storage.atomic_writer import make_folder
@@ -37,7 +37,14 @@ class SqliteBackend:
                 connection.check_file()
 
     @contextmanager
-    def open_transaction(self, key: str, busy_timeout: float, *, create: bool) -> Iterator[SqliteConnection]:  # noqa: ARG002  # SQLite has one write lock for all keys
+    def open_transaction(
+        self,
+        key: str,  # noqa: ARG002  # SQLite has one write lock for all keys
+        busy_timeout: float,
+        *,
+        create: bool,
+        models: Models = (),
+    ) -> Iterator[SqliteConnection]:
         """Run the block in a transaction that holds the file's write lock."""
         if not file_exists(self.path):
             if not create:
@@ -45,7 +52,7 @@ class SqliteBackend:
             create_file(self.path)
         with closing(SqliteConnection(self.path, busy_timeout)) as connection:
             try:
-                connection.begin()
+                connection.begin(models)
                 yield connection
                 connection.commit()
             except BaseException:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline_db.backend import CommitProof
+from pipeline_db.backend import CommitProof, Models
 from pipeline_db.exceptions import DatabaseError
 from pipeline_db.queries import INSERT_BATCH, NAMED, Statement
 from pipeline_jobs.escaping import escape
@@ -15,6 +15,7 @@ from .bulk_insert import ConstraintError, PreparedInsert
 from .exceptions import DRIVER, is_lock_error, translate_error
 from .journal import choose_journal
 from .migrations import STEPS, migrate, read_version
+from .tables import create_table
 
 # Seconds between two attempts to get a lock: the first pause, doubled up to the longest.
 _FIRST_PAUSE = 0.001
@@ -79,8 +80,8 @@ class SqliteConnection:
             text = f"{escape(self.path)}: was removed or replaced while it was in use"
             raise DatabaseError("database.replaced", f"{text}; nothing was saved, run the same command again")
 
-    def begin(self) -> None:
-        """Begin a transaction that holds the write lock, on this release's schema."""
+    def begin(self, models: Models = ()) -> None:
+        """Begin a transaction that holds the write lock, on this release's schema and the models' tables."""
         self.check_ownership()  # before the journal is changed
         self._wait_for_lock(self._set_journal)
         # SQLite rejects a deferred transaction that reads and then writes at once, whatever the timeout.
@@ -88,6 +89,8 @@ class SqliteConnection:
         self.check_file()
         try:
             migrate(self.driver, self.path)
+            for model in models:
+                create_table(self.driver, model)
         except DRIVER.Error as error:
             raise translate_error(error, self.path, self.busy_timeout) from error
 
