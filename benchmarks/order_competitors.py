@@ -15,7 +15,7 @@ OURS_ON_SERVER = Rows(postgres_server.DATABASE, OURS_IN_FILE.count)
 def build_table_command(definition: str, *options: str) -> tuple[str, ...]:
     """Return the command that runs the pipeline of a definition file in `peers`."""
     where = f"{PEERS / definition}:pipeline"
-    return ("pipeline", "--engine", "local", "--pipeline", where, *options, "run-all")
+    return ("pipeline", "--engine", "local", "--pipeline", where, "run-all", *options)
 
 
 WITH_STRUCT = Competitor(

@@ -16,29 +16,40 @@ LARGEST = 1_000_000  # bytes of a file
 FEWEST = 3  # files; fewer would prove little
 DELIMITERS = {".tab": "\t", "": ":"}  # by suffix; of all others a comma
 
-DEFINITION = """
-from dataclasses import dataclass
-from datetime import date, datetime
-from msgspec import Struct
+READER = "Csv(delimiter={delimiter!r}, header=False, names={names!r})"
+CLASSES = {
+    "msgspec": "from msgspec import Struct\n\n\nclass Real(Struct):",
+    "pydantic": "from pydantic import BaseModel\n\n\nclass Real(BaseModel):",
+    "dataclass": "from dataclasses import dataclass\n\n\n@dataclass\nclass Real:",
+    "none": "class Unused:",
+}
+MODEL_TABLE = """
 from peewee import BigIntegerField, DateField, DateTimeField, FloatField, TextField
 from pipeline_db import BatchRecord
-from pipeline_jobs import Csv
 from pipeline_orchestration import table_pipeline
-from pydantic import BaseModel
-
-
-{record}
 
 
 class RealRow(BatchRecord):
-    {model}
+    {fields}
 
     class Meta:
         table_name = "real_rows"
 
 
-reader = Csv(delimiter={delimiter!r}, header=False, names={names!r})
-pipeline = table_pipeline("real", reader=reader, record={class_name}, model=RealRow)
+pipeline = table_pipeline("real", reader=reader, record={record}, model=RealRow)
+"""
+NO_TABLE = """
+from pipeline_jobs import JobA, JobB, JobC
+from pipeline_orchestration import PipelineDefinition
+
+pipeline = (
+    PipelineDefinition("real")
+    .add_job(
+        "A", lambda run: JobA(run.output_dir, reader=reader, record={record}, max_rejects=run.max_rejects)
+    )
+    .add_job("B", lambda run: JobB(run.store))
+    .add_job("C", lambda run: JobC(run.store))
+)
 """
 FIELDS = {
     "int": "BigIntegerField",
@@ -47,12 +58,15 @@ FIELDS = {
     "datetime": "DateTimeField",
     "str": "TextField",
 }
-RECORDS = {
-    "msgspec": "class Real(Struct):",
-    "pydantic": "class Real(BaseModel):",
-    "dataclass": "@dataclass\nclass Real:",
-    "none": "class Unused:",
-}
+# The record class, and the table that the rows go to.
+WAYS = [
+    ("msgspec", "real_rows"),
+    ("pydantic", "real_rows"),
+    ("dataclass", "real_rows"),
+    ("none", "real_rows"),
+    ("msgspec", "processed_records"),
+    ("pydantic", "processed_records"),
+]
 GOOD_LINES = (
     b"1,first,2026-01-02,0.5,2026-01-02T03:04:05\n",
     b'-20,"two ""quoted"" words, one comma",1999-12-28,-7,\r\n',
@@ -100,42 +114,40 @@ def find_files():
     return sorted(sorts.values())
 
 
-def write_definition(folder, kind, file, columns):
-    """Write a definition whose record class is of a kind, and whose columns are called a0, a1 and so on."""
-    names = [f"a{place}" for place in range(len(columns))]
-    lines = [
-        f"{name}: {column.type}{' | None' * column.null}" for name, column in zip(names, columns, strict=True)
+def write_definition(path, kind, table, file, columns):
+    """Write a definition with a kind of record class, whose columns are called a0, a1 and so on."""
+    named = [(f"a{place}", column) for place, column in enumerate(columns)]
+    hints = [f"{name}: {column.type}{' | None' * column.null}" for name, column in named]
+    fields = [f"{name} = {FIELDS[column.type]}(null={column.null})" for name, column in named]
+    names = tuple(name for name, _ in named)
+    pipeline = MODEL_TABLE if table == "real_rows" else NO_TABLE
+    parts = [
+        "from datetime import date, datetime",
+        "from pipeline_jobs import Csv",
+        "\n    ".join([CLASSES[kind], *hints]),
+        f"reader = {READER.format(delimiter=get_delimiter(file), names=names)}",
+        pipeline.format(fields="\n    ".join(fields), record=None if kind == "none" else "Real"),
     ]
-    fields = [
-        f"{name} = {FIELDS[column.type]}(null={column.null})"
-        for name, column in zip(names, columns, strict=True)
-    ]
-    definition = DEFINITION.format(
-        record="\n    ".join([RECORDS[kind], *lines]),
-        model="\n    ".join(fields),
-        delimiter=get_delimiter(file),
-        names=tuple(names),
-        class_name=None if kind == "none" else "Real",
-    )
-    (folder / "real.py").write_text(definition)
+    path.write_text("\n".join(parts))
 
 
-@pytest.fixture(params=RECORDS)
+@pytest.fixture(params=WAYS, ids="-".join)
 def check_file(request, pipeline, folder):
-    """A function that loads a file by each kind of record class, and compares all rows with the account."""
+    """A function that loads a file in each way, and compares all rows with the account."""
+    kind, table = request.param
 
     def check(file):
         rows = read_rows(file)
         columns = infer_columns(rows)
         expected = sum_rows(rows, columns)
-        write_definition(folder, request.param, file, columns)
+        write_definition(folder / "real.py", kind, table, file, columns)
         database = folder / f"{file.name}.db"
 
-        options = ("--pipeline", "real.py:pipeline", "--db-path", str(database), "--max-rejects", "100%")
-        done = pipeline("--log-level", "OFF", *options, "run-all", str(file))
+        options = ("--log-level", "OFF", "--pipeline", "real.py:pipeline", "--db-path", str(database))
+        done = pipeline(*options, "run-all", "--max-rejects", "100%", str(file))
 
         assert done.returncode == 0, (file, done.stderr)
-        found, said = read_sums(database, file.as_uri(), "real_rows")
+        found, said = read_sums(database, file.as_uri(), table)
         assert (expected.loaded, expected.rejected) == (found.loaded, found.rejected), file
         assert said == {
             "read": expected.read,

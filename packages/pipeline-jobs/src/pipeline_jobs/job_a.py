@@ -131,9 +131,12 @@ class JobA(BaseJob[Location, Location]):
 
         where = content.file.where
         reader = self.reader or Lines()
-        batches = read_batches(reader, RowInput(content, self.encoding, self.max_record_bytes))
+        record_class = self._record_class
+        fields = tuple(field.name for field in record_class.fields) if record_class else None
+        file = RowInput(content, self.encoding, self.max_record_bytes, fields)
+        batches = read_batches(reader, file)
         first = next(batches, None)
-        record_class = self._record_class or _make_untyped(first)
+        record_class = record_class or _make_untyped(first)
         name = self.name or type(self).__name__
         draft = RowDocumentDraft(where, name, record_class.schema, self._limit, self.max_record_bytes)
         rows = self._parse(record_class, first, batches, where)

@@ -11,7 +11,8 @@ class JobC(BaseJob[BatchId, BatchId]):
     Args:
         store: where the batch is kept.
 
-    Counts ``records``. Finalizing a batch twice is allowed and changes nothing.
+    Counts ``records``, and ``rejected`` if there are any. Finalizing a batch twice is allowed, and changes
+    nothing.
     """
 
     takes = "text"
@@ -27,4 +28,6 @@ class JobC(BaseJob[BatchId, BatchId]):
         """Finalize the batch and return its id."""
         finalized = self.store.finalize(value)
         self.counts["records"] = finalized.record_count
+        if finalized.rejected:
+            self.counts["rejected"] = finalized.rejected
         return BatchId(finalized.batch_id)  # a store of one's own may return a plain number

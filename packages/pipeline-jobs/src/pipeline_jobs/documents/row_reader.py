@@ -1,6 +1,7 @@
 """Reading of typed rows: documents of version 2, in a stream."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from operator import lt
 from typing import TYPE_CHECKING, Any
 
@@ -111,9 +112,10 @@ class RowDocument:
 
     def _make_row_error(self, error: msgspec.ValidationError, text: bytes) -> InputError:
         """Make the error for a row that does not fit, naming its line and column."""
-        where, refusal = self._file.where, parse_refusal(error)
-        rows = msgspec.json.decode(text)
-        if refusal is None or not isinstance(number := rows[refusal.row].get("line_number"), int):
+        where, refusal, number = self._file.where, parse_refusal(error), None
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, AttributeError, LookupError, TypeError):
+            number = msgspec.json.decode(text)[refusal.row]["line_number"] if refusal else None
+        if refusal is None or not isinstance(number, int):
             return InputError("input.shape", f"{where}: expected rows as job A writes them")
         place = refusal.place
         if not isinstance(place, int):

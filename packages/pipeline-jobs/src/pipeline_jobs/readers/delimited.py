@@ -8,7 +8,7 @@ from itertools import chain, islice
 from operator import itemgetter, sub
 from typing import TYPE_CHECKING, Literal
 
-from pipeline_jobs.documents.rows import Reject, RejectKind, Row
+from pipeline_jobs.documents.rows import Reject, RejectKind, Row, get_reject
 from pipeline_jobs.documents.size_limits import make_size_error
 from pipeline_jobs.escaping import shorten
 from pipeline_jobs.exceptions import InputError
@@ -72,6 +72,9 @@ class Csv:
             raise ValueError(f"Csv: skip_rows is {self.skip_rows!r}, expected a whole number from 0")
         if self.names is not None and (fault := _find_fault_of_names(self.names)):
             raise ValueError(f"Csv: names: {fault}")
+        marks = [each for each in (self.delimiter, self.quotechar, self.escapechar) if each is not None]
+        if len(set(marks)) < len(marks) or not {"\r", "\n"}.isdisjoint(marks):
+            raise ValueError("Csv: delimiter, quotechar and escapechar must differ, and be no line breaks")
         try:
             self.split([])
         except (TypeError, ValueError) as error:
@@ -92,9 +95,11 @@ class Csv:
     def read_batches(self, file: RowInput) -> Iterator[RowBatch]:
         """Yield the rows of a file in batches."""
         rows = _RowStream(self, file)
-        columns = self._read_header(rows, file.where) if self.header else self.names
-        columns = None if columns is None else tuple(columns)
-        yield RowBatch([], [], columns)  # the names of the columns are checked before any row
+        columns = self._read_header(rows, file.where) if self.header else self.names or file.fields
+        if columns is None:
+            text = f"{file.where}: is read without a header; name the columns with Csv(names=…)"
+            raise InputError("input.columns", text)
+        yield RowBatch([], [], tuple(columns))  # the names of the columns are checked before any row
         while batch := rows.read_batch(columns):
             if self.null_values:
                 batch.values = self._replace_nulls(batch.values)
@@ -104,7 +109,10 @@ class Csv:
         while batch := rows.read_batch(None, 1):
             line = f"{where}, line {rows.line}"
             if batch.rejects:
-                raise InputError("input.columns", f"{line}: expected the names of the columns")
+                reason = get_reject(batch.rejects[0]).reason
+                raise InputError(
+                    "input.columns", f"{line}: expected the names of the columns, found {reason}"
+                )
             if batch.values:
                 return self._check_header(batch.values[0], line)
         raise InputError("input.columns", f"{where}: has no header; if it has no rows, give it one")
@@ -159,7 +167,7 @@ class _RowStream:
         self._read += len(lines)
         return lines
 
-    def read_batch(self, columns: tuple[str, ...] | None, count: int = _BATCH) -> RowBatch | None:
+    def read_batch(self, columns: Sequence[str] | None, count: int = _BATCH) -> RowBatch | None:
         """Return the next rows; None at the end.
 
         Raises:
@@ -203,13 +211,13 @@ class _RowStream:
         )
 
     def _select(
-        self, starts: list[int], ends: list[int], rows: list[list[str]], columns: tuple[str, ...] | None
+        self, starts: list[int], ends: list[int], rows: list[list[str]], columns: Sequence[str] | None
     ) -> RowBatch:
         """Return a batch of the rows that are neither blank nor bad."""
-        batch = RowBatch(starts, rows, columns)
+        batch = RowBatch(starts, rows, None if columns is None else tuple(columns))
         widths = set(map(len, rows))
         width = len(columns) if columns else max(widths, default=0)
-        if widths != {width} or not self._text.is_clean or self._may_be_too_large(starts, ends):
+        if widths != {width} or not width or not self._text.is_clean or self._may_be_too_large(starts, ends):
             batch.numbers, batch.values = [], []
             kept = [
                 span

@@ -1,5 +1,6 @@
 """What a reader is: a class with one method that yields the rows of a file."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,12 +28,20 @@ class RowInput:
         content: the opened file, decompressed if its name says so.
         encoding: of text, as `parse_encoding` returns it.
         max_record_bytes: limit on a row.
+        fields: names of the fields of the record class; None without one.
     """
 
-    def __init__(self, content: Content, encoding: str, max_record_bytes: int) -> None:
+    def __init__(
+        self,
+        content: Content,
+        encoding: str,
+        max_record_bytes: int,
+        fields: tuple[str, ...] | None = None,
+    ) -> None:
         self.content = content
         self.encoding = encoding
         self.max_record_bytes = max_record_bytes
+        self.fields = fields
 
     @property
     def where(self) -> str:
@@ -98,7 +107,10 @@ class RowBatch:
         """Return the raw text of a row; of a reader that keeps none, its values as JSON."""
         if self.get_raw:
             return self.get_raw(index)
-        return msgspec.json.encode(self.values[index], enc_hook=str).decode()
+        try:
+            return msgspec.json.encode(self.values[index], enc_hook=str).decode()
+        except UnicodeEncodeError:  # a lone surrogate, which the other module escapes
+            return json.dumps(self.values[index], default=str)
 
 
 class BatchReader(Protocol):
