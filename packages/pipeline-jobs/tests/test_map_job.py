@@ -96,7 +96,7 @@ def test_the_limit_counts_the_rejects_of_earlier_jobs_too(document, tmp_path):
     result = MakeNet(tmp_path / "out", max_rejects=2).execute(document)
 
     assert "input.rejects" == result.code
-    assert "3 of 6 rows do not fit, and 2 may: line 5, amount: less than nothing (rule)" in result.error
+    assert "3 of 6 rows do not fit, 2 allowed: line 5, amount: less than nothing (rule)" in result.error
     assert not (tmp_path / "out" / "orders_MakeNet.json").exists()
 
 

@@ -181,10 +181,13 @@ def test_a_refusal_names_ten_rejects_and_writes_nothing(write, tmp_path):
 
     assert ("input.rejects", False) == (result.code, result.retriable)
     assert (
-        "12 of 13 rows do not fit, and 11 may: line 4, id: Expected int, got str (type); line 5"
+        "12 of 13 rows do not fit, 11 allowed: line 4, id: Expected int, got str (type); line 5"
         in result.error
     )
-    assert "line 13, id: Expected int, got str (type); and 2 more; correct them" in result.error
+    assert (
+        "line 13, id: Expected int, got str (type); and 2 more; correct them, or let them be rejected with --max-rejects 12"
+        in result.error
+    )
     assert [] == list((tmp_path / "out").glob("*"))
 
 

@@ -158,9 +158,11 @@ class RowDocumentDraft:
             return
         named = "; ".join(map(_describe, self._named))
         more = self._own - len(self._named)
-        text = f"{self._where}: {self.sums.rejected} of {rows} rows do not fit, and {self._limit} may"
-        text += f": {named}" + (f"; and {more} more" if more else "")
-        raise InputError("input.rejects", f"{text}; correct them, or allow more with --max-rejects")
+        allowed = f", {self._limit} allowed" if self._limit.allows(1, rows) else ""
+        text = f"{self._where}: {self.sums.rejected} of {rows} rows do not fit{allowed}: {named}"
+        text += f"; and {more} more" if more else ""
+        hint = f"correct them, or let them be rejected with --max-rejects {self.sums.rejected}"
+        raise InputError("input.rejects", f"{text}; {hint}")
 
 
 def _has_nul(canonical: bytes) -> bool:
