@@ -45,7 +45,7 @@ def _change_database(statement: str, place: RunFolder) -> None:
 def _change_prefect_database(script: str, place: RunFolder) -> None:
     with closing(sqlite3.connect(place.database)) as database:
         database.executescript(script)
-    check_batches(place.database, len(place.lines))
+    check_batches(place.database, place.content.counts.loaded)
 
 
 def _damage_database(place: RunFolder) -> None:
@@ -133,7 +133,7 @@ def _check_accepted(folder: Path) -> str:
     place.database.parent.mkdir()
     place.database.touch()
     place.check_intact()
-    require(not check_batches(place.database, len(place.lines)), "an empty database has batches")
+    require(not check_batches(place.database, place.content.counts.loaded), "an empty database has batches")
     return "accepted"
 
 
@@ -141,7 +141,7 @@ def _check_noticed(break_promise: Callable[[RunFolder], None], folder: Path) -> 
     scenario = Scenario("ABC")
     place = scenario.prepare(folder)
     scenario.check_again(place)
-    check_batches(place.database, len(place.lines))
+    check_batches(place.database, place.content.counts.loaded)
     try:
         break_promise(place)
     except (BrokenPromiseError, ValueError, sqlite3.DatabaseError):
