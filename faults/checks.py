@@ -111,7 +111,9 @@ class RunFolder:
         names = ("record_count", "read", "rejected", "blank", "dropped")
         counts = Counts(*map(document.get, names))
         require(counts == self.content.counts, f"the counts of the document are wrong: {counts}")
-        require(document["records_sha256"] == _hash_records(records), "the document's records_sha256 is wrong")
+        require(
+            document["records_sha256"] == _hash_records(records), "the document's records_sha256 is wrong"
+        )
         require(document["source"]["uri"] == self._uri, "the document names another source")
 
     def read_batches(self) -> list[Batch]:

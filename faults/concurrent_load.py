@@ -86,7 +86,8 @@ def check_two_runners(mode: str, folder: Path) -> None:
     def work() -> int:
         force_journal(mode)
         places = [
-            RunFolder(folder / name, Lines(tuple(f"{name} {n}" for n in range(50)))) for name in ("one", "two")
+            RunFolder(folder / name, Lines(tuple(f"{name} {n}" for n in range(50))))
+            for name in ("one", "two")
         ]
         for place in places:
             place.folder.mkdir()

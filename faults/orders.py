@@ -40,7 +40,9 @@ def _make_row(number: int, note: str) -> _Row:
             values = [number, f'Grüße,\n"{number}"', f"{number}.25", _TIME, note or None]
             return _Row(f'{number},"Grüße,\n""{number}""",{number}.25,{_TIME},{note}', values)
         case _:
-            return _Row(f"{number},Grüße,{number}.25,{_TIME},", [number, "Grüße", f"{number}.25", _TIME, None])
+            return _Row(
+                f"{number},Grüße,{number}.25,{_TIME},", [number, "Grüße", f"{number}.25", _TIME, None]
+            )
 
 
 @cache
