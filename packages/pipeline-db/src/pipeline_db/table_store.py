@@ -1,6 +1,6 @@
 """A store that keeps typed rows in the table of a model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from peewee import Field
@@ -14,6 +14,7 @@ from .batch_record import BatchRecord
 from .columns import Converter, ValueRefusedError, Values, make_converter, make_default_converter
 from .connector import Connector
 from .loading import Rows, finalize_batch, load_content
+from .memory_rows import MemoryRows
 from .row_types import get_stored_type, list_row_fields
 from .table_statements import get_table_name
 
@@ -90,6 +91,18 @@ class TableStore:
         return load_content(
             self._connector, rows, source, iter(chunks), on_duplicate, self.run_id, [self.model]
         )
+
+    def make_chunks(self, data: object) -> tuple[Schema, Sums, Iterator[RowChunk]]:
+        """Return what `load_rows` needs to load data in memory: dicts, or instances of a record class.
+
+        Rows are numbered by position, from 1.
+
+        Raises:
+            InputError: ``input.shape``: it is no list of such rows; ``input.columns``, as `get_row_type`.
+                The iterator raises ``input.row`` for a value that does not fit.
+        """
+        rows = MemoryRows(data, self.model)
+        return rows.schema, rows.sums, rows.make_chunks(self.get_row_type(rows.schema))
 
     def finalize(self, batch_id: int) -> Finalized:
         """Mark a batch as complete; see ``BatchStore.finalize``."""
