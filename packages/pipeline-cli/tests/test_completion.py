@@ -57,6 +57,8 @@ def complete(request, folder):
         (["--engine", ""], ["auto", "local", "prefect"]),
         (["--output-d"], ["--output-dir"]),
         (["run", "--on-dup"], ["--on-duplicate"]),
+        (["run", "--max-rej"], ["--max-rejects"]),
+        (["re"], ["rejects"]),
         (["run-all", "sam"], ["sample.txt"]),
         (["--db-path", "sam"], ["sample.txt"]),
     ],

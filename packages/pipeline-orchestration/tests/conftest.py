@@ -73,17 +73,20 @@ def sample(folder):
 
 @pytest.fixture
 def page(prefect_server):
-    """A function that returns the newest flow run with a name, its logs, and its artifacts by kind."""
+    """A function that returns the newest flow run with a name, its logs, and its artifacts by kind.
+
+    With `skip`, it is the one after so many newer ones.
+    """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas import filters, sorting
     from prefect.logging.handlers import APILogWorker
 
-    def read(name):
+    def read(name, skip=0):
         APILogWorker.drain_all()
         named = filters.FlowRunFilter(name=filters.FlowRunFilterName(any_=[name]))
         with get_client(sync_client=True) as client:
             newest = sorting.FlowRunSort.EXPECTED_START_TIME_DESC
-            run = client.read_flow_runs(flow_run_filter=named, sort=newest, limit=1)[0]
+            run = client.read_flow_runs(flow_run_filter=named, sort=newest, limit=1, offset=skip)[0]
             of_run = filters.LogFilter(flow_run_id=filters.LogFilterFlowRunId(any_=[run.id]))
             logs = client.read_logs(of_run, sort=sorting.LogSort.TIMESTAMP_ASC, limit=200)
             by_run = filters.ArtifactFilter(flow_run_id=filters.ArtifactFilterFlowRunId(any_=[run.id]))

@@ -1,11 +1,13 @@
 """Artifacts on the page of a run in Prefect."""
 
 import json
+import re
 import threading
+from dataclasses import dataclass
 
 import pytest
 
-from pipeline_jobs import BaseJob, BatchId, JobResult, PipelineError
+from pipeline_jobs import BaseJob, BatchId, Csv, JobA, JobB, JobResult, PipelineError
 from pipeline_jobs.escaping import escape
 from pipeline_jobs.testing import FailingJob
 from pipeline_orchestration import PipelineConfig, PipelineDefinition, PipelineRunner, RunResult
@@ -71,11 +73,53 @@ def test_a_failure_has_a_report_with_the_command_that_resumes_it(runner, sample,
     assert f"```bash\ncd {folder}\npipeline {options} {document}\n```" in failure.data
 
 
+@dataclass
+class Order:
+    id: int
+    name: str
+
+
+def test_rejects_are_counted_by_reason_and_none_of_their_data_reaches_prefect(runner, folder, page):
+    (folder / "orders.csv").write_text("id,name\n1,good\nbad,secret\nworse,secret\n2\n")
+    pipeline = (
+        PipelineDefinition("orders")
+        .add_job(
+            "A", lambda run: JobA(run.output_dir, record=Order, reader=Csv(), max_rejects=run.max_rejects)
+        )
+        .add_job("B", lambda run: JobB(run.store))
+    )
+
+    runner(pipeline=pipeline, max_rejects="75%", log_level="DEBUG").run("orders.csv")
+    runner(pipeline=pipeline, log_level="DEBUG").run("orders.csv")
+    refused, done = page("orders.csv"), page("orders.csv", skip=1)
+
+    assert ["rejects", "summary"] == sorted(done.artifacts)
+    assert done.artifacts["rejects"].data.startswith("# 3 rows rejected\n\nIn batch 1.\n\n")
+    assert "| 2 | `A` | `type` | `id` |\n| 1 | `A` | `columns` |  |\n" in done.artifacts["rejects"].data
+    assert f"pipeline --db-path {folder}/p.db rejects 1\n" in done.artifacts["rejects"].data
+    assert ["failure", "summary"] == sorted(refused.artifacts)
+    assert "input.rejects" in refused.artifacts["failure"].data
+    for each in (done, refused):
+        texts = [f"{artifact.data} {artifact.description}" for artifact in each.artifacts.values()]
+        texts += [log.message for log in each.logs] + [str(each.run.state), str(each.run.parameters)]
+        assert not re.search("secret|bad|worse", " ".join(texts))
+
+
 def make_artifacts(*results, pipeline="x.py:pipeline", inputs=None):
     spec = RunSpec(pipeline=pipeline, config=PipelineConfig())
     inputs = inputs or [RunInput(each.input, each.input) for each in results]
     run = FinishedRun(spec, text, inputs, results, 1.5)
     return artifacts._make_summary(run), artifacts._make_failure_report(run)
+
+
+def test_the_command_that_resumes_a_run_has_its_limit_on_rejects():
+    busy = make_failure("x.csv", "database.busy", "in use", before=[JobResult("A", "x.json")])
+    config = PipelineConfig(max_rejects="0.5%")
+    run = FinishedRun(
+        RunSpec(pipeline="x.py:pipeline", config=config), text, [RunInput("x", "x")], [busy], 1.5
+    )
+
+    assert "run --start-from B --max-rejects 0.5% x.json" in artifacts._make_failure_report(run).data
 
 
 def make_failure(name, code="input.missing", message="no such file", *, before=()):
