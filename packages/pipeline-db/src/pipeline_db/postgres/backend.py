@@ -18,7 +18,7 @@ from .bulk_insert import encode_records, encode_rows
 from .connection import Connection, PostgresTransaction, hash_lock_key, open_connection
 from .exceptions import translate_errors
 from .migrations import STEPS, Schema, migrate, read_schema
-from .tables import create_table, has_table
+from .tables import check_table, create_table, has_table
 
 _RECONNECT_PAUSE = 0.2  # seconds between attempts to reach a server that is restarting
 _MIGRATION_KEY = ""  # the lock key for the schema itself; no source has an empty URI
@@ -39,6 +39,7 @@ _TABLE_PRIVILEGES = """
 class PostgresBackend:
     """One schema of a database on a server."""
 
+    max_digits = None
     encode_records = staticmethod(encode_records)
     encode_rows = staticmethod(encode_rows)
 
@@ -46,13 +47,15 @@ class PostgresBackend:
         self.url = url
         self.where = url.shown
 
-    def check(self, busy_timeout: float) -> None:
+    def check(self, busy_timeout: float, models: Models = ()) -> None:
         """Make sure that the schema can be written to, or tables created in it."""
         with (
             closing(open_connection(self.url, busy_timeout)) as connection,
             translate_errors(self.url, busy_timeout),
         ):
             check_privileges(connection, self.where, read_schema(connection, self.where))
+            for model in models:
+                check_table(connection, model, self.where)
 
     @contextmanager
     def open_transaction(

@@ -22,6 +22,7 @@ _HEADER = 100  # bytes at the start of every SQLite database
 class SqliteBackend:
     """A SQLite file, created by the first load."""
 
+    max_digits = 15  # of the floating-point numbers that it makes of decimals
     encode_records = staticmethod(prepare_insert)
     encode_rows = staticmethod(prepare_rows)
 
@@ -29,11 +30,12 @@ class SqliteBackend:
         self.path = path
         self.where = escape(path)
 
-    def check(self, busy_timeout: float) -> None:
+    def check(self, busy_timeout: float, models: Models = ()) -> None:
         """Make sure that the file can be used, or created."""
         if check_access(self.path):
             with closing(SqliteConnection(self.path, busy_timeout)) as connection:
                 connection.check_ownership()
+                connection.check_tables(models)
                 connection.check_file()
 
     @contextmanager

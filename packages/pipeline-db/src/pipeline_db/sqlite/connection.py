@@ -15,7 +15,7 @@ from .bulk_insert import ConstraintError, PreparedInsert
 from .exceptions import DRIVER, is_lock_error, translate_error
 from .journal import choose_journal
 from .migrations import STEPS, migrate, read_version
-from .tables import create_table
+from .tables import check_table, create_table
 
 # Seconds between two attempts to get a lock: the first pause, doubled up to the longest.
 _FIRST_PAUSE = 0.001
@@ -59,6 +59,15 @@ class SqliteConnection:
             DatabaseError: ``database.foreign`` or ``database.newer``.
         """
         self._wait_for_lock(read_version, self.driver, self.path)
+
+    def check_tables(self, models: Models) -> None:
+        """Compare the tables of models with those that are there.
+
+        Raises:
+            DatabaseError: ``database.table``: they differ.
+        """
+        for model in models:
+            self._wait_for_lock(check_table, self.driver, model, escape(self.path))
 
     def has_current_schema(self) -> bool:
         """Return whether the database has this release's tables.
