@@ -1,11 +1,12 @@
 """The comparison of a model with the table that is there, before anything is loaded."""
 
+import pickle
 import re
 
 import pytest
 from peewee import CharField, DateTimeField, DecimalField, IntegerField, TextField
 
-from pipeline_db import BatchRecord, DatabaseError
+from pipeline_db import BatchRecord, DatabaseError, PeeweeStore
 from pipeline_jobs import JobB
 
 
@@ -128,3 +129,18 @@ def test_more_digits_than_sqlite_keeps_are_refused_there(sqlite_store, postgres_
         sqlite_store.into(model)
 
     assert "database.table" == caught.value.code
+
+
+def test_a_store_that_was_checked_checks_its_tables(store, ask):
+    """As that of a run is, before job A."""
+    JobB(store.into(OrderRow)).execute(ROWS).unwrap()
+    model = change_fields(note=TextField(null=True))
+    PeeweeStore(store.place).into(model)
+    run = PeeweeStore(store.place)
+    run.check()
+
+    with pytest.raises(DatabaseError, match="it lacks the column note"):
+        run.into(model)
+
+    assert run.into(OrderRow) is run.into(OrderRow)
+    assert pickle.loads(pickle.dumps(run)).into(OrderRow).model is OrderRow

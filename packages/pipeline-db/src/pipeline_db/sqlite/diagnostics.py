@@ -15,7 +15,7 @@ from pipeline_jobs.escaping import escape
 from .backend import check_access, file_exists
 from .exceptions import DRIVER, translate_error
 from .journal import WAL, choose_journal, find_file_system, is_local, is_wal_safe
-from .migrations import STEPS, read_version
+from .migrations import STEPS, read_schema
 
 _VERSION: tuple[int, ...] = DRIVER.sqlite_version_info
 _OTHER_USERS = stat.S_IRWXG | stat.S_IRWXO
@@ -115,7 +115,7 @@ def _collect_contents(path: Path, *, immutable: bool) -> list[Finding]:
 
 def _examine_schema(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
     try:
-        version = read_version(connection, path)
+        version = read_schema(connection, path).version
     except DatabaseError as error:
         yield Finding("schema", "cannot be used", error)
         if error.code == "database.foreign":
