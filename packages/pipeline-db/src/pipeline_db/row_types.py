@@ -30,7 +30,8 @@ from peewee import (
     UUIDField,
 )
 
-from .batch_record import BatchRecord, get_meta
+from .batch_record import BatchRecord
+from .models import get_meta
 
 _TYPES: dict[type[Field], Any] = {
     SmallIntegerField: Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)],

@@ -7,10 +7,11 @@ from peewee import BlobField, CharField, DateField, DateTimeField, Field, TextFi
 
 from pipeline_jobs.escaping import escape
 
-from .batch_record import BatchRecord, get_meta
+from .batch_record import BatchRecord
 from .exceptions import DatabaseError
+from .models import get_meta, get_table_name
 from .row_types import resolve_field
-from .table_statements import get_table_name, get_view_name, quote_name
+from .table_statements import get_view_name, quote_name
 
 _FILLERS: dict[type[Field], str] = {
     TextField: "",

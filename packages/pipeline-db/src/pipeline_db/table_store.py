@@ -16,8 +16,8 @@ from .connector import Connector
 from .exceptions import DatabaseError
 from .loading import Rows, finalize_batch, load_content
 from .memory_rows import MemoryRows
+from .models import get_table_name
 from .row_types import get_stored_type, list_row_fields
-from .table_statements import get_table_name
 
 
 class TableStore:

@@ -2,11 +2,11 @@
 
 from peewee import PostgresqlDatabase
 
-from pipeline_db.batch_record import BatchRecord, get_meta
+from pipeline_db.batch_record import BatchRecord
+from pipeline_db.models import get_meta, get_table_name
 from pipeline_db.table_check import Column, Table, compare_table
 from pipeline_db.table_statements import (
     StatementRecorder,
-    get_table_name,
     get_view_name,
     list_columns,
     list_table_statements,

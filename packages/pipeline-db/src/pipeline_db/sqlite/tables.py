@@ -6,10 +6,10 @@ from contextlib import closing
 from peewee import SqliteDatabase
 
 from pipeline_db.batch_record import BatchRecord
+from pipeline_db.models import get_table_name
 from pipeline_db.table_check import Column, Table, compare_table, describe_column
 from pipeline_db.table_statements import (
     StatementRecorder,
-    get_table_name,
     get_view_name,
     list_columns,
     list_table_statements,
