@@ -16,6 +16,7 @@ from peewee import (
     DateTimeField,
     DecimalField,
     DoubleField,
+    Field,
     FloatField,
     IntegerField,
     SmallIntegerField,
@@ -344,6 +345,40 @@ def test_a_field_of_ones_own_makes_its_values(store, ask):
     load(store.into(WithDefaults), [(1, [7, "abc"]), (2, [8, None])], columns=["id", "note"])
 
     assert [("ABC",), (None,)] == ask(store, "SELECT note FROM withdefaults ORDER BY line_number")
+
+
+class Any(Field):
+    """A field of ones own for any value, some of which no database stores."""
+
+    field_type = "TEXT"
+    makes = {"big": 2**63, "nan": float("nan"), "inf": Decimal("Infinity"), "odd": {1}, "nul": "a\0"}
+
+    def db_value(self, value):
+        return self.makes[value]
+
+
+class WithAny(BatchRecord):
+    """A table with such a field."""
+
+    value = Any(null=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("big", "an integer of more than 64 bits"),
+        ("nan", "not a finite number"),
+        ("inf", "not a finite number"),
+        ("odd", "its field made a set of it"),
+        ("nul", "NUL characters are not allowed"),
+        ("other", "its field raised KeyError"),
+    ],
+)
+def test_what_a_field_of_ones_own_makes_must_fit_the_database(store, value, reason):
+    with pytest.raises(InputError) as caught:
+        load(store.into(WithAny), [(4, [value])], columns=["value"])
+
+    assert ("input.row", f"a: line 4, value: {reason}") == (caught.value.code, str(caught.value))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from peewee import (
     UUIDField,
 )
 
+from pipeline_jobs.documents.records import MAX_INTEGER
 from pipeline_jobs.documents.rows import RejectKind
 
 from .row_types import find_known_class, has_own_values, resolve_field
@@ -106,6 +107,12 @@ def _check_finite(value: float | Decimal) -> float | str:
     if not isfinite(value):
         raise ValueRefusedError(0, RejectKind.RULE, "not a finite number")
     return format(value, "f") if isinstance(value, Decimal) else value
+
+
+def _check_integer(value: int) -> int:
+    if not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+        raise ValueRefusedError(0, RejectKind.RULE, "an integer of more than 64 bits")
+    return value
 
 
 def _check_text(values: Values) -> Values:
@@ -202,7 +209,8 @@ _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 _NORMALIZERS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (str, lambda value: _check_text((value,))[0]),
-    (bool | int | bytes, lambda value: value),
+    (bool | bytes, lambda value: value),
+    (int, _check_integer),
     (float | Decimal, _check_finite),
     (datetime, lambda value: str(_make_naive(value))),
     (date | time, str),
