@@ -169,6 +169,27 @@ def test_without_a_header_that_fits_no_row_is_read(runner, folder):
     assert not (folder / "out").exists()
 
 
+class UniqueRow(BatchRecord):
+    id = IntegerField()
+
+    class Meta:
+        table_name = "unique_rows"
+        indexes = ((("batch", "id"), True),)
+
+
+def test_a_row_that_breaks_a_constraint_of_the_table_fails_its_own_input_only(runner, folder, ask):
+    (folder / "twice.csv").write_text("id\n1\n7\n7\n")
+    (folder / "once.csv").write_text("id\n1\n")
+
+    first, second = runner(pipeline=make_pipeline(reader=None, model=UniqueRow)).run_many(
+        ["twice.csv", "once.csv"]
+    )
+
+    assert ("database.constraint", None) == (first.code, second.code)
+    assert "line 4" in first.error
+    assert [(second.batch_id, 2, 1)] == ask("p.db", "SELECT * FROM unique_rows")
+
+
 def test_retries_timeout_and_description_are_those_of_the_definition():
     pipeline = make_pipeline(retries=1, retry_delay_seconds=[2.0], timeout_seconds=5, description="Orders.")
 
