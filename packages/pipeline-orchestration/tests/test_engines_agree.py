@@ -190,3 +190,30 @@ def test_both_engines_load_the_same_typed_rows_and_rejects(tmp_path, monkeypatch
     assert codes == [outcome[1] for outcome in outcomes[:6]]
     assert sums == [outcome[5] for outcome in outcomes[:2]]
     assert counts == (len(rows), len(rejects))
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize(
+    ("engine", "task_runner"), [("local", None), ("prefect", "threads"), ("prefect", "processes")]
+)
+def test_typed_rows_are_loaded_by_several_workers(folder, engine, task_runner):
+    """The record class and the model are imported there, from the file of the definition."""
+    (folder / f"typed_{engine}.py").write_text(ORDERS)
+    for number in range(4):
+        (folder / f"{number}.csv").write_text(FILES["some.csv"].replace("Lin", str(number)), encoding="utf-8")
+    settings = {"output_dir": "out", "db_path": "p.db", "log_level": "OFF", "max_rejects": "2"}
+    runner = PipelineRunner(
+        engine=engine,
+        pipeline=f"typed_{engine}.py:table",
+        concurrency=2,
+        task_runner=task_runner,
+        **settings,
+    )
+
+    results = runner.run_many([f"{number}.csv" for number in range(4)])
+
+    assert [None] * 4 == [result.error for result in results]
+    assert [(5, 3, 2, 0, 0)] * 4 == [result.sums for result in results]
+    with closing(sqlite3.connect("p.db")) as database:
+        rows = database.execute("SELECT customer FROM finalized_orderrow WHERE id = 6 ORDER BY 1").fetchall()
+    assert [("0",), ("1",), ("2",), ("3",)] == rows
