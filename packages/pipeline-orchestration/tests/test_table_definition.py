@@ -169,6 +169,27 @@ def test_without_a_header_that_fits_no_row_is_read(runner, folder):
     assert not (folder / "out").exists()
 
 
+class WiderRow(BatchRecord):
+    id = IntegerField()
+    customer = CharField()
+    note = CharField(null=True)
+
+    class Meta:
+        table_name = "orders"
+
+
+def test_a_table_that_differs_from_its_model_is_refused_before_anything_is_written(runner, orders, folder):
+    """The first failure concerns all inputs, and its message has the statement that mends the table."""
+    assert runner(pipeline=make_pipeline(), max_rejects="2").run(orders).success
+    pipeline = make_pipeline(reader=None, model=WiderRow)
+
+    first, second = runner(pipeline=pipeline, output_dir="other").run_many(["x.csv", "y.csv"])
+
+    assert ("database.table", "orchestration.not_run") == (first.code, second.code)
+    assert 'ALTER TABLE "orders" ADD COLUMN "note"' in first.error
+    assert not (folder / "other").exists()
+
+
 class UniqueRow(BatchRecord):
     id = IntegerField()
 
