@@ -63,6 +63,6 @@ MODEL = Sweep(
     "misbehaving jobs, in any order",
     holds="after every step, batches, records, documents and answers are those of a model",
     points=partial(_make_points, "model", _MODEL),
-    short=0,  # 200 steps are among the tests of every change
+    short=0,  # 400 steps are among the tests of every change
     long=10_000,
 )
