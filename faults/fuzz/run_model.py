@@ -128,10 +128,8 @@ class RunModel:
 
     def _b(self, value: Path | list[str], policy: str) -> _Outcome:
         if isinstance(value, list):
-            uri, records = "memory:", list(enumerate(value, 1))
-        else:
-            uri, records = self.outputs[value]
-        return self._load(uri, records, policy)
+            return self._load("memory:", list(enumerate(value, 1)), policy)
+        return self._load(*self.outputs[value], policy)
 
     def _load(self, uri: str, records: _Records, policy: str) -> _Outcome:
         same = {n: status for n, (*batch, status) in enumerate(self.batches, 1) if batch == [uri, records]}
