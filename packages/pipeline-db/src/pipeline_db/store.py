@@ -12,10 +12,11 @@ from pipeline_jobs import BatchId, Finalized, Loaded, OnDuplicate, Record, Sourc
 from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
 
 from .backend import Backend, EncodedRecords, MissingDatabaseError
+from .batch_content import LINES, Content, Lines, Rows
 from .batch_record import BatchRecord
 from .connector import Connector
 from .database_url import DatabaseUrl, is_url
-from .loading import LINES, Content, Lines, Rows, build_not_found_error, finalize_batch, load_content
+from .loading import build_not_found_error, finalize_batch, load_content
 from .models import Batch, ProcessedRecord, ProcessingBatch, RejectedRecord, RejectedRow
 from .postgres import check_driver
 from .queries import FIND_BATCH, FIND_BATCHES, READ_BATCH, READ_RECORDS, READ_REJECTS, Statement

@@ -10,11 +10,12 @@ from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
 from pipeline_jobs.escaping import escape
 
 from .backend import Backend, EncodedRecords, RowTable
+from .batch_content import Rows
 from .batch_record import BatchRecord
 from .columns import Converter, ValueRefusedError, Values, make_converter, make_default_converter
 from .connector import Connector
 from .exceptions import DatabaseError
-from .loading import Rows, finalize_batch, load_content
+from .loading import finalize_batch, load_content
 from .memory_rows import MemoryRows
 from .models import get_table_name
 from .row_types import get_stored_type, list_row_fields
