@@ -228,8 +228,7 @@ def read_sums(database: Path, source: str, table: str = "processed_records") -> 
             "FROM processing_batches WHERE source = ? AND status = 'finalized'",
             (source,),
         )
-        column = "batch" if table != "processed_records" else "batch_id"
-        loaded = connection.execute(f"SELECT line_number FROM {table} WHERE {column} = ?", (batch,))
+        loaded = connection.execute(f"SELECT line_number FROM {table} WHERE batch_id = ?", (batch,))
         rejected = connection.execute(
             "SELECT line_number, kind FROM rejected_records WHERE batch_id = ?", (batch,)
         )

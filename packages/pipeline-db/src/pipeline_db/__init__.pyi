@@ -1,11 +1,15 @@
+from .batch_record import BatchRecord
 from .database_url import DatabaseUrl
 from .diagnostics import examine_database
 from .exceptions import CorruptError, DatabaseError
 from .models import Batch, ProcessedRecord, ProcessingBatch, RejectedRecord, RejectedRow
+from .row_types import derive_record
 from .store import PeeweeStore
+from .table_store import TableStore
 
 __all__ = [
     "Batch",
+    "BatchRecord",
     "CorruptError",
     "DatabaseError",
     "DatabaseUrl",
@@ -14,5 +18,7 @@ __all__ = [
     "ProcessingBatch",
     "RejectedRecord",
     "RejectedRow",
+    "TableStore",
+    "derive_record",
     "examine_database",
 ]

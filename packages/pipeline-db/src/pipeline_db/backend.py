@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pipeline_jobs import Record
 
+from .batch_record import BatchRecord
 from .queries import Statement
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 type EncodedRecords = Any
 """Records, or rows of one table, in the form that one kind of database inserts."""
+
+
+type Models = Sequence[type[BatchRecord]]
 
 
 class RowTable(NamedTuple):
@@ -74,7 +78,11 @@ class Backend(Protocol):
 
     Attributes:
         where: the database's name in messages.
+        max_digits: of the decimals that it stores exactly; None for any number.
     """
+
+    @property
+    def max_digits(self) -> int | None: ...  # noqa: D102  # see above
 
     @property
     def where(self) -> str: ...  # noqa: D102  # see above
@@ -99,15 +107,19 @@ class Backend(Protocol):
             columns: the values of each column, one for each row.
         """
 
-    def check(self, busy_timeout: float) -> None:
+    def check(self, busy_timeout: float, models: Models = ()) -> None:
         """Make sure that the database can be used, without creating or changing anything.
 
+        Args:
+            busy_timeout: seconds to wait for locks, in total.
+            models: whose tables are compared with those that are there.
+
         Raises:
-            DatabaseError: it cannot be used.
+            DatabaseError: it cannot be used; ``database.table``: a table differs from its model.
         """
 
     def open_transaction(
-        self, key: str, busy_timeout: float, *, create: bool
+        self, key: str, busy_timeout: float, *, create: bool, models: Models = ()
     ) -> AbstractContextManager[Transaction]:
         """Run the block in a transaction, on this release's schema: commit at its end, roll back on an error.
 
@@ -115,6 +127,7 @@ class Backend(Protocol):
             key: names what is written; two transactions with the same key never overlap.
             busy_timeout: seconds to wait for locks, in total.
             create: whether to create a database that does not exist yet.
+            models: whose tables are created too, if they are missing.
 
         Raises:
             MissingDatabaseError: the database does not exist, and `create` is false.

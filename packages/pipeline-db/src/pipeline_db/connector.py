@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline_jobs.concurrency.file_semaphore import acquire_slot
 from pipeline_jobs.escaping import escape
 
-from .backend import Backend, FetchRows, Transaction
+from .backend import Backend, FetchRows, Models, Transaction
 from .exceptions import DatabaseError
 
 
@@ -25,17 +25,19 @@ class Connector:
         self.busy_timeout = busy_timeout
         self.write_lock = write_lock
 
-    def check(self) -> None:
-        """Make sure that the database can be used, without creating or changing anything."""
+    def check(self, models: Models = ()) -> None:
+        """Make sure that the database can be used; see `Backend.check`."""
         with self.queue():
-            self.backend.check(self.busy_timeout)
+            self.backend.check(self.busy_timeout, models)
 
     @contextmanager
-    def open_transaction(self, key: str, *, create: bool) -> Iterator[Transaction]:
+    def open_transaction(self, key: str, *, create: bool, models: Models = ()) -> Iterator[Transaction]:
         """Run the block in a transaction; see `Backend.open_transaction`."""
         with (
             self.queue(),
-            self.backend.open_transaction(key, self.busy_timeout, create=create) as transaction,
+            self.backend.open_transaction(
+                key, self.busy_timeout, create=create, models=models
+            ) as transaction,
         ):
             yield transaction
 

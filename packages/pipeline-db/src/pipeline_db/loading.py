@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import NamedTuple, Protocol
 
@@ -22,8 +23,9 @@ from pipeline_jobs.concurrency.prefetch import prefetch_map
 from pipeline_jobs.documents.rows import Row, RowChunk, RowsDigest, Schema, Sums
 from pipeline_jobs.escaping import escape
 
-from .backend import Backend, EncodedRecords, RowTable, Transaction
-from .models import ProcessedRecord, ProcessingBatch, RejectedRecord
+from .backend import Backend, EncodedRecords, MissingDatabaseError, Models, RowTable, Transaction
+from .connector import Connector
+from .models import ProcessedRecord, ProcessingBatch, RejectedRecord, get_table_name
 from .queries import (
     FINALIZE_BATCH,
     FINALIZED,
@@ -37,11 +39,11 @@ from .queries import (
     count_rows,
 )
 
-LINES: str = ProcessedRecord._meta.table_name  # noqa: SLF001  # as Peewee documents it
+LINES: str = get_table_name(ProcessedRecord)
 """The target of lines, and of typed rows without a model."""
 
 _REJECTS = RowTable(
-    RejectedRecord._meta.table_name,  # noqa: SLF001  # as Peewee documents it
+    get_table_name(RejectedRecord),
     ("job", "kind", "column_name", "reason", "raw"),
 )
 _TIME = ProcessingBatch.created_at
@@ -148,14 +150,16 @@ class Rows:
 
 
 def load_content[Chunk: Sized](
+    connector: Connector,
     content: Content[Chunk],
     source: Source,
     chunks: Iterator[Chunk],
     on_duplicate: OnDuplicate,
-    open_transaction: OpenTransaction,
     run_id: str | None,
+    models: Models = (),
 ) -> Loaded:
-    """Load all chunks as one batch in one transaction; see ``BatchStore.load``."""
+    """Load all chunks as one batch in one transaction, into the models' tables; see ``BatchStore.load``."""
+    open_transaction = partial(connector.open_transaction, create=True, models=models)
     # A single chunk is read to its end before a database is created: rejected input leaves no trace.
     head = list(islice(chunks, 2))
     if len(head) < 2:  # noqa: PLR2004  # the two that were asked for
@@ -212,12 +216,22 @@ def _load_stream[Chunk: Sized](
     return Loaded(batch_id, count, rejected=rejected)
 
 
-def finalize_batch(transaction: Transaction, batch_id: int, where: str) -> Finalized:
-    """Finalize a batch after counting its records and its rejects.
+def finalize_batch(connector: Connector, batch_id: int) -> Finalized:
+    """Finalize a batch after counting its records and its rejects; see ``BatchStore.finalize``.
 
     Raises:
         BatchError: ``batch.not_found`` or ``batch.count_mismatch``.
+        DatabaseError: the database cannot be used.
     """
+    where = connector.backend.where
+    try:
+        with connector.open_transaction(f"batch {batch_id}", create=False) as transaction:
+            return _finalize_batch(transaction, batch_id, where)
+    except MissingDatabaseError:
+        raise build_not_found_error(batch_id, where) from None
+
+
+def _finalize_batch(transaction: Transaction, batch_id: int, where: str) -> Finalized:
     row = transaction.fetch_row(FIND_BATCH, id=batch_id)
     if row is None:
         raise build_not_found_error(batch_id, where)

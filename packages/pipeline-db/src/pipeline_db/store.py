@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
-from functools import partial
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pipeline_jobs import BatchId, Finalized, Loaded, OnDuplicate, Record, Sourc
 from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
 
 from .backend import Backend, EncodedRecords, MissingDatabaseError
+from .batch_record import BatchRecord
 from .connector import Connector
 from .database_url import DatabaseUrl, is_url
 from .loading import LINES, Content, Lines, Rows, build_not_found_error, finalize_batch, load_content
@@ -21,6 +21,7 @@ from .postgres import check_driver
 from .queries import FIND_BATCH, FIND_BATCHES, READ_BATCH, READ_RECORDS, READ_REJECTS, Statement
 from .row_content import ObjectWriter, get_raw_row_type
 from .sqlite.backend import SqliteBackend
+from .table_store import TableStore
 
 _MODELS = [ProcessingBatch, ProcessedRecord, RejectedRecord]
 _TIME = ProcessingBatch.created_at
@@ -42,6 +43,7 @@ class PeeweeStore:
         run_id: recorded in the batches that this store loads.
         write_lock: a lock file. Writers with the same file queue for it before the timeout begins, so that
             none of them sees another's database lock.
+        adopt: whether to use a file or a schema that has tables of another program, as `adopt` does.
 
     Raises:
         ValueError: the URL is invalid.
@@ -55,6 +57,7 @@ class PeeweeStore:
         busy_timeout: float = BUSY_TIMEOUT,
         run_id: str | None = None,
         write_lock: Path | None = None,
+        adopt: bool = False,
     ) -> None:
         if isinstance(place, str) and is_url(place):
             place = DatabaseUrl(place)
@@ -63,8 +66,14 @@ class PeeweeStore:
         self.busy_timeout = busy_timeout
         self.run_id = run_id
         self.write_lock = write_lock
-        self._backend = _select_backend(self.place)
+        self._is_checked = False
+        self._tables: dict[type[BatchRecord], TableStore] = {}
+        self._backend = _select_backend(self.place, adopt=adopt)
         self._connector = Connector(self._backend, busy_timeout, write_lock)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out the stores of tables: a model may be of a class that cannot be pickled."""
+        return {**self.__dict__, "_tables": {}}
 
     def check(self) -> None:
         """Make sure that the database can be used, without creating or changing anything.
@@ -73,6 +82,20 @@ class PeeweeStore:
             DatabaseError: it cannot be used, or belongs to another program.
         """
         self._connector.check()
+        self._is_checked = True
+
+    def adopt(self) -> None:
+        """Create our tables beside those of another program, which do not change.
+
+        From then on, the file or the schema is used by any store. A SQLite file keeps its journal mode,
+        `application_id` and `user_version`. What is ours already stays as it is.
+
+        Raises:
+            DatabaseError: the database cannot be used, or a name of our tables is taken.
+        """
+        backend = _select_backend(self.place, adopt=True)
+        with Connector(backend, self.busy_timeout, self.write_lock).open_transaction("", create=True):
+            """Opening it is enough."""
 
     def load(self, source: Source, chunks: Iterable[Sequence[Record]], on_duplicate: OnDuplicate) -> Loaded:
         """Load all chunks as one batch; see ``BatchStore.load``.
@@ -111,8 +134,24 @@ class PeeweeStore:
     def _load[Chunk: Sized](
         self, content: Content[Chunk], source: Source, chunks: Iterable[Chunk], on_duplicate: OnDuplicate
     ) -> Loaded:
-        open_transaction = partial(self._connector.open_transaction, create=True)
-        return load_content(content, source, iter(chunks), on_duplicate, open_transaction, self.run_id)
+        return load_content(self._connector, content, source, iter(chunks), on_duplicate, self.run_id)
+
+    def into(self, model: type[BatchRecord]) -> TableStore:
+        """Return a store for jobs B and C that keeps typed rows in the table of a model.
+
+        If this store was checked, as that of a run is, the table is checked too, the first time.
+
+        Raises:
+            TypeError: `model` is no subclass of `BatchRecord`.
+            DatabaseError: ``database.table``: the table differs from the model, or the database cannot hold
+                the values of a field.
+        """
+        if model not in self._tables:
+            table = TableStore(self._connector, self.run_id, model)
+            if self._is_checked:
+                table.check()
+            self._tables[model] = table
+        return self._tables[model]
 
     def finalize(self, batch_id: int) -> Finalized:
         """Mark a batch as complete; see ``BatchStore.finalize``.
@@ -121,11 +160,7 @@ class PeeweeStore:
             BatchError: ``batch.not_found``, or ``batch.count_mismatch`` when records or rejects are missing.
             DatabaseError: the database cannot be used.
         """
-        try:
-            with self._connector.open_transaction(f"batch {batch_id}", create=False) as transaction:
-                return finalize_batch(transaction, batch_id, self._backend.where)
-        except MissingDatabaseError:
-            raise build_not_found_error(batch_id, self._backend.where) from None
+        return finalize_batch(self._connector, batch_id)
 
     def batches(self) -> list[Batch]:
         """Return all batches, the oldest first; none if there is no database yet.
@@ -206,13 +241,13 @@ class PeeweeStore:
             yield database
 
 
-def _select_backend(place: Path | DatabaseUrl) -> Backend:
+def _select_backend(place: Path | DatabaseUrl, *, adopt: bool) -> Backend:
     if isinstance(place, Path):
-        return SqliteBackend(place)
+        return SqliteBackend(place, adopt=adopt)
     check_driver(place)
     from .postgres.backend import PostgresBackend  # noqa: PLC0415  # psycopg takes 0.2 s to import
 
-    return PostgresBackend(place)
+    return PostgresBackend(place, adopt=adopt)
 
 
 def _parse_batch(row: tuple[Any, ...]) -> Batch:

@@ -162,6 +162,8 @@ class RowDocumentDraft:
         text = f"{self._where}: {self.sums.rejected} of {rows} rows do not fit{allowed}: {named}"
         text += f"; and {more} more" if more else ""
         hint = f"correct them, or let them be rejected with --max-rejects {self.sums.rejected}"
+        if any(get_reject(row).kind is RejectKind.UNDECODABLE for row in self._named):
+            hint = f"name the encoding of the file with --encoding, {hint}"
         raise InputError("input.rejects", f"{text}; {hint}")
 
 

@@ -1,10 +1,8 @@
 """Translation of psycopg's errors into errors with a code that name the database, never its password."""
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate
 
 import psycopg
 
@@ -95,15 +93,12 @@ def describe_rejection(error: psycopg.Error, copied: Sequence[CopyRows]) -> str 
     return f"{where}: a value does not fit its column (SQLSTATE {error.sqlstate})"
 
 
-def _find_line(physical: int, copied: Sequence[CopyRows]) -> int | None:
-    """Return the line number in its source of the row that ends in a line of the COPY, counted from 1."""
+def _find_line(position: int, copied: Sequence[CopyRows]) -> int | None:
+    """Return the line number in its source of a row, given its position in the COPY, from 1."""
     for rows in copied:
-        total = len(rows.line_numbers) + sum(breaks for _, breaks in rows.extra_lines)
-        if physical <= total:
-            breaks = dict(rows.extra_lines)
-            ends = list(accumulate(1 + breaks.get(index, 0) for index in range(len(rows.line_numbers))))
-            return rows.line_numbers[bisect_left(ends, physical)]
-        physical -= total
+        if position <= len(rows.line_numbers):
+            return rows.line_numbers[position - 1]
+        position -= len(rows.line_numbers)
     return None
 
 

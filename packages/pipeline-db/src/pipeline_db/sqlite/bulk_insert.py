@@ -8,6 +8,7 @@ from operator import length_hint, lt
 import msgspec
 
 from pipeline_db.backend import RowTable
+from pipeline_db.table_statements import quote_name
 from pipeline_jobs import Record
 from pipeline_jobs.documents.records import MAX_INTEGER
 
@@ -72,11 +73,6 @@ def prepare_rows(
             raise ConstraintError(f"table {table.name}, line {line}: {error}") from error
 
     return execute
-
-
-def quote_name(name: str) -> str:
-    """Quote the name of a table or a column."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _encode_json(values: list[str] | list[str | bool]) -> bytearray:

@@ -64,4 +64,6 @@ def _get_raw(raws: list[str], limit: int, index: int) -> str:
 
 
 def _explain(error: Exception) -> str:
+    if "out of range" in str(error):
+        return "a number out of range"
     return "no JSON object" if isinstance(error, msgspec.ValidationError) else "no JSON"

@@ -24,6 +24,7 @@ _FINITE: frozenset[object] = frozenset({str, int, bool, type(None), date, dateti
 """Types whose values are no numbers that may be infinite."""
 PLAIN_TYPES = _FINITE | {float, Decimal}
 """Types whose values msgspec encodes in the form of a document."""
+_DELIMITERS = ";,\t|"
 _SECRET = ("SecretStr", "SecretBytes", "Secret")
 
 
@@ -170,28 +171,50 @@ def match_columns(
     by_name |= {field.key: field for field in kind.fields} | {field.name: field for field in kind.fields}
     found = [by_name.get(name) for name in names]
     present = {field.name for field in found if field}
-    missing = [field.name for field in kind.fields if field.is_required and field.name not in present]
+    missing = [field for field in kind.fields if field.is_required and field.name not in present]
     unknown = [name for name, field in zip(names, found, strict=True) if field is None]
     repeated = next((field.name for field in kind.fields if found.count(field) > 1), None)
     if repeated:
         raise InputError("input.columns", f"{where}: two columns for the field {repeated}")
     if missing:
-        text = f"{where}: has no column {shorten(missing[0], _SHOWN)}, which {kind.schema.name} requires"
-        hint = _suggest(missing[0], unknown)
-        raise InputError("input.columns", f"{text}; {hint or 'it has ' + _list_names(names)}")
+        text = f"{where}: has no column {_name_column(missing[0])}, which {kind.schema.name} requires"
+        hint = _suggest([missing[0].key, missing[0].name, *sorted(missing[0].aliases)], unknown)
+        hint = hint or _describe_header(names, is_known=bool(present))
+        raise InputError("input.columns", f"{text}; {hint}")
+    if unknown and not present and refuses_unknown:
+        text = f"{where}: has no column of {kind.schema.name}"
+        raise InputError("input.columns", f"{text}; {_describe_header(names, is_known=False)}")
     if unknown and refuses_unknown:
         text = f"{where}: the column {shorten(unknown[0], _SHOWN)} is unknown to {kind.schema.name}"
-        hint = _suggest(unknown[0], [field.name for field in kind.fields if field.name not in present])
+        absent = [field for field in kind.fields if field.name not in present]
+        hint = _suggest([unknown[0]], [name for field in absent for name in (field.name, field.key)])
         hint = hint or "add a field, or leave such columns out with unknown='ignore' of the reader"
         raise InputError("input.columns", f"{text}; {hint}")
     return Columns(tuple(field.key if field else None for field in found), refuses_unknown)
 
 
-def _suggest(name: str, candidates: Collection[str]) -> str | None:
+def _name_column(field: Field) -> str:
+    """Return the name that a header should have for a field."""
+    key = shorten(field.key, _SHOWN)
+    return key if field.key == field.name else f"{key} (the field {field.name})"
+
+
+def _describe_header(names: Sequence[str], *, is_known: bool) -> str:
+    """Say what the header has, or what to do if no column is known: it may be a row of data."""
+    if is_known:
+        return f"it has {_list_names(names)}"
+    if len(names) == 1:
+        marks = [mark for mark in _DELIMITERS if mark in names[0]]
+        perhaps = f", perhaps {marks[0]!r}" if marks else ""
+        return f"it has only one column: name the delimiter{perhaps}, with Csv(delimiter=…)"
+    return "none of its columns is known: if the file has no header, use Csv(header=False)"
+
+
+def _suggest(names: Iterable[str], candidates: Collection[str]) -> str | None:
     from difflib import get_close_matches  # noqa: PLC0415  # only for this error
 
     folded = {each.casefold(): each for each in candidates}
-    close = get_close_matches(name.casefold(), folded, n=1)
+    close = [match for name in names for match in get_close_matches(name.casefold(), folded, n=1)]
     return f"did you mean {shorten(folded[close[0]], _SHOWN)}?" if close else None
 
 
