@@ -5,15 +5,13 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from contents import LINES, Content, Counts
 from sweep import BrokenPromiseError, require
-
-LINES = tuple(f"line {number}, Grüße" for number in range(1, 41))
-LARGE_LINES = tuple(f"line {number} " + "x" * 700 for number in range(1, 5_001))
-"""Several chunks: threads read ahead, and SQLite's cache overflows into the file."""
 
 DOCUMENT = Path("data/output/input_processed.json")
 DATABASE = Path("data/pipeline.db")
@@ -39,24 +37,37 @@ class Batch(NamedTuple):
     source: str
     status: str
     record_count: int
+    records_sha256: str
+    target: str
+    read_count: int | None
+    rejected_count: int | None
+    blank_count: int | None
+    dropped_count: int | None
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the rows of the source."""
+        return Counts(
+            self.record_count, self.read_count, self.rejected_count, self.blank_count, self.dropped_count
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """A folder in which the command runs on `input.txt`.
+    """A folder in which the command runs on one input file.
 
     Args:
         folder: path of the folder.
-        lines: lines of the input.
+        content: of the input.
     """
 
     folder: Path
-    lines: tuple[str, ...] = LINES
+    content: Content = LINES
 
     @property
     def input(self) -> Path:
         """The input file."""
-        return self.folder / "input.txt"
+        return self.folder / self.content.name
 
     @property
     def document(self) -> Path:
@@ -74,7 +85,7 @@ class RunFolder:
 
     def write_input(self) -> None:
         """Write the input file."""
-        self.input.write_text("".join(f"{line}\n" for line in self.lines), encoding="utf-8")
+        self.input.write_text(self.content.text, encoding="utf-8", newline="")
 
     def check_intact(self, before: bytes | None = None) -> None:
         """Check that there are no partial results: document, batches and database are whole.
@@ -95,12 +106,14 @@ class RunFolder:
 
     def _check_document(self, content: bytes) -> None:
         document = json.loads(content)
-        records = [{"line_number": number, "content": line} for number, line in enumerate(self.lines, 1)]
-        require(document["records"] == records, "the document does not contain the records of the input")
-        lines = (json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in records)
-        require(document["record_count"] == len(records), "the document's record_count is wrong")
-        digest = hashlib.sha256(",\n".join(lines).encode()).hexdigest()
-        require(document["records_sha256"] == digest, "the document's records_sha256 is wrong")
+        records = document["records"]
+        self.content.check_records(records)
+        names = ("record_count", "read", "rejected", "blank", "dropped")
+        counts = Counts(*map(document.get, names))
+        require(counts == self.content.counts, f"the counts of the document are wrong: {counts}")
+        require(
+            document["records_sha256"] == _hash_records(records), "the document's records_sha256 is wrong"
+        )
         require(document["source"]["uri"] == self._uri, "the document names another source")
 
     def read_batches(self) -> list[Batch]:
@@ -114,10 +127,19 @@ class RunFolder:
             return []
         with closing(sqlite3.connect(self.database)) as database:
             for batch in batches:
-                rows = "SELECT content FROM processed_records WHERE batch_id = ? ORDER BY line_number"
-                records = tuple(content for (content,) in database.execute(rows, [batch.batch_id]))
-                require(records == self.lines, f"{batch} does not contain the records of the input")
+                self._check_batch(batch, database)
         return batches
+
+    def _check_batch(self, batch: Batch, database: sqlite3.Connection) -> None:
+        records = self.content.read_records(database, batch.batch_id)
+        self.content.check_records(records)
+        require(batch.records_sha256 == _hash_records(records), f"the hash of {batch} is wrong")
+        require(batch.target == self.content.table, f"{batch} is in another table")
+        require(batch.counts == self.content.counts, f"the counts of {batch} are wrong")
+        select = f"SELECT count(*) FROM {self.content.view} WHERE batch_id = ?"
+        ((visible,),) = database.execute(select, [batch.batch_id])
+        expected = batch.record_count if batch.status == "finalized" else 0
+        require(visible == expected, f"{visible} records of {batch} are visible")
 
     @property
     def _uri(self) -> str:
@@ -138,6 +160,8 @@ class RunFolder:
             found = {batch.batch_id: batch.status for batch in self.read_batches()}
             require(int(number) in found, f"batch {number} was reported as loaded, but is missing")
             require(job == "B" or found[int(number)] == "finalized", f"batch {number} is not finalized")
+        for line in re.findall(r"^  \d+ read = .*$", output, re.MULTILINE):
+            require(line == _describe_counts(self.content.counts), f"wrong counts were reported: {line}")
 
     def check_done(self, jobs: str) -> None:
         """Check that the jobs did their work exactly once and left nothing else behind.
@@ -152,8 +176,8 @@ class RunFolder:
             self._check_document(self.document.read_bytes())
         if "B" in jobs or "C" in jobs:
             status = "finalized" if "C" in jobs else "loaded"
-            found = [(batch.status, batch.record_count) for batch in self.read_batches()]
-            require(found == [(status, len(self.lines))], f"expected one {status} batch, found {found}")
+            found = [batch.status for batch in self.read_batches()]
+            require(found == [status], f"expected one {status} batch, found {found}")
         names = [path.name for path in (self.folder / "data").rglob("*")]
         left = [name for name in names if name.endswith((".tmp", "-journal", "-wal", "-shm"))]
         require(not left, f"files left behind: {left}")
@@ -173,16 +197,55 @@ def read_batches(database: Path) -> list[Batch]:
         check_integrity(connection)
         if not list(connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")):
             return []
-        columns = "SELECT id, source, status, record_count FROM processing_batches ORDER BY id"
-        batches = [Batch(*row) for row in connection.execute(columns)]
-        counts = dict(
-            connection.execute("SELECT batch_id, count(*) FROM processed_records GROUP BY batch_id")
+        columns = (
+            "SELECT id, source, status, record_count, records_sha256, target, read_count, rejected_count, "
+            "blank_count, dropped_count FROM processing_batches ORDER BY id"
         )
+        batches = [Batch(*row) for row in connection.execute(columns)]
+        found = {table: _count_rows(connection, table) for table in _list_tables(connection)}
     for batch in batches:
-        found = counts.pop(batch.batch_id, 0)
-        require(found == batch.record_count, f"{batch} has {found} records")
-    require(not counts, f"there are records without a batch: {counts}")
+        _check_counts(batch, found)
+    left = {table: counts for table, counts in found.items() if counts}
+    require(not left, f"there are records without a batch: {left}")
     return batches
+
+
+def _list_tables(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of all tables whose rows belong to batches."""
+    tables = (
+        "SELECT master.name FROM sqlite_master master JOIN pragma_table_info(master.name) info "
+        "WHERE master.type = 'table' AND info.name = 'batch_id'"
+    )
+    return [name for (name,) in connection.execute(tables)]
+
+
+def _count_rows(connection: sqlite3.Connection, table: str) -> dict[int, int]:
+    """Return the number of rows of each batch in a table."""
+    return dict(connection.execute(f'SELECT batch_id, count(*) FROM "{table}" GROUP BY batch_id'))
+
+
+def _check_counts(batch: Batch, found: Mapping[str, dict[int, int]]) -> None:
+    """Check the rows of a batch against its counts, and take them out of those that were found."""
+    expected = {batch.target: batch.record_count, "rejected_records": batch.rejected_count or 0}
+    for table, count in expected.items():
+        rows = found.get(table, {}).pop(batch.batch_id, 0)
+        require(rows == count, f"{batch} has {rows} rows in {table}")
+    if batch.counts[1:] != (None, None, None, None):
+        parts = [batch.record_count, batch.rejected_count, batch.blank_count, batch.dropped_count]
+        require(None not in parts and batch.read_count == sum(map(int, parts)), f"{batch} does not add up")
+
+
+def _hash_records(records: Iterable[Mapping[str, Any]]) -> str:
+    """Return the hash of records in the form that they have in a document."""
+    lines = (json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in records)
+    return hashlib.sha256(",\n".join(lines).encode()).hexdigest()
+
+
+def _describe_counts(counts: Counts) -> str:
+    """Return the counts as a run reports them."""
+    names = zip(counts._fields[2:], counts[2:], strict=True)
+    parts = [f"{counts.loaded} loaded", *(f"{count} {name}" for name, count in names if count)]
+    return f"  {counts.read} read = {' + '.join(parts)}"
 
 
 def check_integrity(connection: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from checks import RunFolder, check_integrity
+from contents import Lines
 from many_processes import count_batches, run_together
 from processes import force_journal, run_forked
 from sweep import require
@@ -85,7 +86,8 @@ def check_two_runners(mode: str, folder: Path) -> None:
     def work() -> int:
         force_journal(mode)
         places = [
-            RunFolder(folder / name, tuple(f"{name} {n}" for n in range(50))) for name in ("one", "two")
+            RunFolder(folder / name, Lines(tuple(f"{name} {n}" for n in range(50))))
+            for name in ("one", "two")
         ]
         for place in places:
             place.folder.mkdir()

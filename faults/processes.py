@@ -17,6 +17,7 @@ from typing import NoReturn
 from unittest.mock import patch
 
 # Imported here so that no child has to: these are the modules that a run imports when it needs them.
+import orders_pipeline  # noqa: F401
 import tenacity  # noqa: F401
 from sweep import require
 
@@ -25,9 +26,12 @@ import pipeline_orchestration.execution.resume_command
 import pipeline_orchestration.inputs
 import pipeline_orchestration.runner
 import pipeline_orchestration.text_pipeline  # noqa: F401
+from pipeline_db import store, table_store  # noqa: F401
 from pipeline_db.sqlite import connection, journal
-from pipeline_jobs import job_a, job_b, job_c  # noqa: F401
-from pipeline_jobs.documents import header  # noqa: F401
+from pipeline_jobs import job_a, job_b, job_c, row_documents  # noqa: F401
+from pipeline_jobs.documents import header, row_reader  # noqa: F401
+from pipeline_jobs.readers import lines  # noqa: F401
+from pipeline_jobs.record_classes import structs  # noqa: F401
 
 TIMEOUT = 60.0
 """Seconds after which a process counts as hanging."""

@@ -11,6 +11,7 @@ from random import Random
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals
 
 from checks import RunFolder, check_exit
+from contents import Lines
 from own_jobs import BEGUN, BEHAVIOUR, HANGS
 from processes import (
     TIMEOUT,
@@ -23,7 +24,7 @@ from processes import (
 )
 from sweep import BrokenPromiseError, Point, Sweep, require
 
-_LINES = tuple(f"line {number} " + "x" * 140 for number in range(1, 40_001))
+_LINES = Lines(tuple(f"line {number} " + "x" * 140 for number in range(1, 40_001)))
 _KINDS: tuple[tuple[Signals, ...], ...] = (
     (SIGKILL,),
     (SIGTERM,),

@@ -10,15 +10,16 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from checks import LARGE_LINES, RunFolder, check_exit
+from checks import RunFolder, check_exit
+from contents import LARGE_LINES
 from processes import ProcessResult, run_forked
 from scenarios import Scenario
 from sweep import BrokenPromiseError, Point, Sweep, require
 
 _KIB, _MIB = 1 << 10, 1 << 20
 _SCENARIOS = (
-    Scenario("ABC", lines=LARGE_LINES),
-    Scenario("ABC", "WAL", old=True, lines=LARGE_LINES),
+    Scenario("ABC", content=LARGE_LINES),
+    Scenario("ABC", "WAL", old=True, content=LARGE_LINES),
     Scenario("ABC"),
 )
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from checks import DOCUMENT, LARGE_LINES, LINES, RunFolder
+from checks import DOCUMENT, RunFolder
+from contents import LARGE_LINES, LINES, Content
+from orders import LARGE_ORDERS, ORDERS
 from processes import build_arguments, run_forked, run_in_process
 
-OTHER_LINE = "another source"
+OTHER = "other source"
+"""Name of an input whose batch is there before the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +22,28 @@ class Scenario:
         jobs: the jobs that run, such as ``AB``.
         mode: journal mode of the database.
         old: whether there are another batch and an older document of the same source already.
-        lines: lines of the input.
+        content: of the input.
     """
 
     jobs: str
     mode: str = "DELETE"
     old: bool = False
-    lines: tuple[str, ...] = LINES
+    content: Content = LINES
 
     def __str__(self) -> str:
-        size = "large " if self.lines is LARGE_LINES else ""
-        return f"{size}{'→'.join(self.jobs)} {self.mode}{' on older ones' if self.old else ''}"
+        size = "large " if self.content in (LARGE_LINES, LARGE_ORDERS) else ""
+        what = f"{size}{self.content.table} " if self.content.options else size
+        return f"{what}{'→'.join(self.jobs)} {self.mode}{' on older ones' if self.old else ''}"
 
     @property
     def words(self) -> list[str]:
         """The arguments of the command."""
-        value = {"A": "input.txt", "B": str(DOCUMENT), "C": "2" if self.old else "1"}[self.jobs[0]]
-        return build_arguments("run", "--start-from", self.jobs[0], "--stop-after", self.jobs[-1], value)
+        value = {"A": self.content.name, "B": str(DOCUMENT), "C": "2" if self.old else "1"}[self.jobs[0]]
+        return self._build_arguments(self.jobs[0], self.jobs[-1], value)
+
+    def _build_arguments(self, first: str, last: str, value: str) -> list[str]:
+        jobs = ("--start-from", first, "--stop-after", last)
+        return build_arguments(*self.content.options, "run", *jobs, *self.content.run_options, value)
 
     def run(self) -> int:
         """Run the command in this process and return its exit code."""
@@ -43,25 +51,25 @@ class Scenario:
 
     def prepare(self, folder: Path) -> RunFolder:
         """Fill an empty folder with everything that exists before the run."""
-        place = RunFolder(folder, self.lines)
+        place = RunFolder(folder, self.content)
         if self.old:
             self._add_older_data(place)
         place.write_input()
         before = "ABC".partition(self.jobs[0])[0]
         if before:
-            self._run_jobs(folder, "A", before[-1], "input.txt")
+            self._run_jobs(folder, "A", before[-1], self.content.name)
         return place
 
     def _add_older_data(self, place: RunFolder) -> None:
         """Add a finalized batch of another source, and a document of an input that changed since."""
-        (place.folder / "other.txt").write_text(f"{OTHER_LINE}\n", encoding="utf-8")
-        self._run_jobs(place.folder, "A", "C", "other.txt")
+        (place.folder / OTHER).write_text(self.content.earlier_text, encoding="utf-8")
+        self._run_jobs(place.folder, "A", "C", OTHER)
         if "A" in self.jobs:
-            place.input.write_text("as it was\n", encoding="utf-8")
-            self._run_jobs(place.folder, "A", "A", "input.txt")
+            place.input.write_text(self.content.earlier_text, encoding="utf-8")
+            self._run_jobs(place.folder, "A", "A", self.content.name)
 
     def _run_jobs(self, folder: Path, first: str, last: str, value: str) -> None:
-        words = build_arguments("run", "--start-from", first, "--stop-after", last, value)
+        words = self._build_arguments(first, last, value)
         result = run_forked(partial(run_in_process, words, mode=self.mode), folder, folder / "printed")
         if result.code:
             raise RuntimeError(f"cannot prepare: {result}")
@@ -74,15 +82,27 @@ class Scenario:
         place.check_done(self.jobs)
 
 
-SMALL_SCENARIOS = tuple(
+LINE_SCENARIOS = tuple(
     Scenario(jobs, mode, old)
     for mode in ("DELETE", "WAL")
     for old in (False, True)
     for jobs in (("ABC", "B", "C") if mode == "WAL" else ("ABC", "A", "B", "C"))
 )
+# Each job and both journals; the table is there already, or not yet.
+ORDER_SCENARIOS = (
+    Scenario("ABC", "DELETE", content=ORDERS),
+    Scenario("ABC", "WAL", old=True, content=ORDERS),
+    Scenario("A", "DELETE", old=True, content=ORDERS),
+    Scenario("B", "DELETE", old=True, content=ORDERS),
+    Scenario("B", "WAL", content=ORDERS),
+    Scenario("C", "DELETE", content=ORDERS),
+)
+SMALL_SCENARIOS = (*LINE_SCENARIOS, *ORDER_SCENARIOS)
 LARGE_SCENARIOS = (
-    Scenario("ABC", "DELETE", old=True, lines=LARGE_LINES),
-    Scenario("ABC", "WAL", lines=LARGE_LINES),
+    Scenario("ABC", "DELETE", old=True, content=LARGE_LINES),
+    Scenario("ABC", "WAL", content=LARGE_LINES),
+    Scenario("ABC", "DELETE", content=LARGE_ORDERS),
+    Scenario("ABC", "WAL", old=True, content=LARGE_ORDERS),
 )
 ALL_SCENARIOS = (*SMALL_SCENARIOS, *LARGE_SCENARIOS)
 
@@ -103,7 +123,7 @@ class Templates:
             self._made[scenario, folder] = template
             return place
         shutil.copytree(template, folder, dirs_exist_ok=True)
-        return RunFolder(folder, scenario.lines)
+        return RunFolder(folder, scenario.content)
 
 
 TEMPLATES = Templates()

@@ -193,3 +193,55 @@ def test_prefect_does_not_get_the_password(pipeline, url, prefect_server, monkey
             newest = max(answer.json(), key=lambda run: run["created"])
             assert url.replace(f":{SECRET}@", "@") == newest["parameters"]["db_url"]
             assert newest["parameters"]["db_path"] is None
+
+
+ORDERS = """
+import msgspec
+from datetime import datetime
+from decimal import Decimal
+from peewee import DateTimeField, DecimalField, IntegerField, TextField
+from pipeline_db import BatchRecord
+from pipeline_orchestration import table_pipeline
+
+class Order(msgspec.Struct):
+    id: int
+    customer: str
+    amount: Decimal
+    placed_at: datetime | None
+
+class OrderRow(BatchRecord):
+    id = IntegerField()
+    customer = TextField()
+    amount = DecimalField(max_digits=12, decimal_places=2)
+    placed_at = DateTimeField(null=True)
+
+    class Meta:
+        table_name = "orders"
+
+pipeline = table_pipeline("orders", record=Order, model=OrderRow, max_rejects="1")
+"""
+
+
+def test_typed_rows_are_loaded_into_a_table_and_rejects_kept(pipeline, url, engine):
+    Path(f"orders_{engine}.py").write_text(ORDERS)
+    Path("orders.csv").write_text(
+        "id,customer,amount,placed_at\n1,Zoë,12.5,2026-01-02T03:04:05+02:00\n\nx,secret,1,\n2,Li,0,\n",
+        encoding="utf-8",
+    )
+    command = ["--log-level", "OFF", "--pipeline", f"orders_{engine}.py:pipeline", "run-all", "orders.csv"]
+
+    done = [pipeline(*command) for _ in range(2)]
+    rejects = pipeline("rejects", "1", "--json")
+
+    assert [(0, ""), (0, "")] == [(each.returncode, each.stderr) for each in done]
+    assert "  4 read = 2 loaded + 1 rejected + 1 blank\n" in done[0].stdout
+    assert "batch 1 (was there already)" in done[1].stdout
+    assert [(2, 1, "Zoë", "12.50", "2026-01-02 01:04:05"), (5, 2, "Li", "0.00", None)] == read_rows(
+        url,
+        "SELECT line_number, id, customer, amount::text, placed_at::text FROM finalized_orders ORDER BY 1",
+    )
+    (reject,) = json.loads(rejects.stdout)["rejects"]
+    assert (4, "A", "id", "type", "x,secret,1,") == tuple(
+        reject[name] for name in ("line_number", "job", "column", "kind", "raw")
+    )
+    assert SECRET not in "".join(each.stdout + each.stderr for each in [*done, rejects])

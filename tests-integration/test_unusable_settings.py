@@ -50,7 +50,7 @@ DATABASES = [
     (
         make_foreign_database,
         "database.foreign",
-        "belongs to another program; name another file with --db-path",
+        "belongs to another program; name another file with --db-path, or run: pipeline adopt",
     ),
     (
         make_newer_database,

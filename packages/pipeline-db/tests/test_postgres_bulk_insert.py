@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_db import DatabaseError
-from pipeline_db.postgres.bulk_insert import COPY, encode_copy_rows
+from pipeline_db.backend import RowTable
+from pipeline_db.postgres.bulk_insert import COPY, encode_copy_rows, encode_rows
 from pipeline_jobs import InputError, OnDuplicate, Record, Source
 from pipeline_jobs.documents.records import MAX_INTEGER
 
@@ -106,3 +107,44 @@ def test_the_server_rejects_nul(table):
     """Jobs reject it before; here it must not corrupt the records after it."""
     with pytest.raises(psycopg.errors.CharacterNotInRepertoire):
         insert(table, [Record(1, "a\0b\tc"), Record(2, "next")])
+
+
+VALUE = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+@given(st.lists(st.tuples(VALUE, st.none() | st.integers(-(2**63), 2**63 - 1), st.none() | st.binary())))
+def test_rows_are_stored_exactly_as_they_are(copied_rows, rows):
+    """Whatever tabs, line ends, backslashes and nulls they contain."""
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    table = RowTable("t", ("a", "b", "c"))
+
+    copied = encode_rows(table, 7, range(1, len(rows) + 1), columns)
+
+    assert [(7, number, *row) for number, row in enumerate(rows, 1)] == copied_rows(copied if rows else None)
+
+
+@pytest.fixture(scope="module")
+def copied_rows(postgres_server):
+    """Copy rows into a table, and return what it contains then."""
+    with psycopg.connect(postgres_server) as connection:
+
+        def copy(rows):
+            connection.execute(
+                "CREATE TEMPORARY TABLE t (batch_id int, line_number int, a text, b bigint, c bytea)"
+            )
+            if rows:
+                with connection.cursor().copy(rows.statement) as copy:
+                    copy.write(rows.data)
+            found = connection.execute("SELECT * FROM t ORDER BY line_number").fetchall()
+            connection.rollback()
+            return found
+
+        yield copy
+
+
+def test_numbers_and_truth_values_have_the_form_of_the_server():
+    columns = [(True, None), (0.1, 1e300), (7, None), (b"\\", "a\tb")]
+
+    rows = encode_rows(RowTable("t", ("a", "b", "c", "d")), 1, [3, 5], columns)
+
+    assert b"1\t3\ttrue\t0.1\t7\t\\\\x5c\n1\t5\t\\N\t1e300\t\\N\ta\\tb\n" == rows.data

@@ -54,7 +54,7 @@ def execute_in(*statements):
         (
             execute_in("CREATE TABLE t (x)"),
             "database.foreign",
-            "belongs to another program; name another file with --db-path",
+            "belongs to another program; name another file with --db-path, or run: pipeline adopt",
         ),
         (
             execute_in(f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 77"),

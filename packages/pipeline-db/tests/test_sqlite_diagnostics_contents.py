@@ -104,7 +104,7 @@ def test_a_newer_schema_is_an_error_and_integrity_is_examined(batch, ask, examin
 def test_the_contents_of_a_foreign_database_are_not_examined(store, ask, examine_store):
     ask(store.path, "CREATE TABLE other (x)")
 
-    text = "belongs to another program; name another file with --db-path"
+    text = "belongs to another program; name another file with --db-path, or run: pipeline adopt"
     assert [("schema", "cannot be used", None, ("database.foreign", text))] == examine_store()
 
 

@@ -10,7 +10,7 @@ import pytest
 from peewee import SqliteDatabase
 
 from pipeline_db import DatabaseError, PeeweeStore, ProcessedRecord, ProcessingBatch
-from pipeline_db.sqlite.migrations import APPLICATION_ID, STEPS, migrate, read_version
+from pipeline_db.sqlite.migrations import APPLICATION_ID, STEPS, Schema, migrate, read_schema
 from pipeline_jobs import Finalized, Loaded, OnDuplicate, Record, RecordsDigest, Source
 
 PATH = Path("p.db")  # for messages only
@@ -79,11 +79,11 @@ def test_reading_migrates_a_database_of_an_earlier_release(first_release, ask):
 
 
 def test_an_empty_database_has_version_0(database):
-    assert 0 == read_version(database, PATH)
+    assert Schema(0) == read_schema(database, PATH)
 
     migrate(database, PATH)
 
-    assert len(STEPS) == read_version(database, PATH)
+    assert Schema(len(STEPS)) == read_schema(database, PATH)
 
 
 def test_a_database_of_this_release_is_not_changed(database, files, tmp_path):
@@ -98,7 +98,7 @@ def test_a_database_of_this_release_is_not_changed(database, files, tmp_path):
 SCHEMA_SHA256 = (
     "43f170c8045fd4c0dc1af7bb5153f1f18ac3b092a367cf4886322b079e45910c"  # of `sqlite_master`, by release 0.1
 )
-FOREIGN = "p.db: belongs to another program; name another file with --db-path"
+FOREIGN = "p.db: belongs to another program; name another file with --db-path, or run: pipeline adopt"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_unknown_schema_is_rejected(database, statements, code, text):
     for statement in statements:
         database.execute(statement)
 
-    for act in (read_version, migrate):
+    for act in (read_schema, migrate):
         with pytest.raises(DatabaseError) as caught:
             act(database, PATH)
 

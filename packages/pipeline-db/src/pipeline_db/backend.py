@@ -78,7 +78,11 @@ class Backend(Protocol):
 
     Attributes:
         where: the database's name in messages.
+        max_digits: of the decimals that it stores exactly; None for any number.
     """
+
+    @property
+    def max_digits(self) -> int | None: ...  # noqa: D102  # see above
 
     @property
     def where(self) -> str: ...  # noqa: D102  # see above
@@ -103,11 +107,15 @@ class Backend(Protocol):
             columns: the values of each column, one for each row.
         """
 
-    def check(self, busy_timeout: float) -> None:
+    def check(self, busy_timeout: float, models: Models = ()) -> None:
         """Make sure that the database can be used, without creating or changing anything.
 
+        Args:
+            busy_timeout: seconds to wait for locks, in total.
+            models: whose tables are compared with those that are there.
+
         Raises:
-            DatabaseError: it cannot be used.
+            DatabaseError: it cannot be used; ``database.table``: a table differs from its model.
         """
 
     def open_transaction(

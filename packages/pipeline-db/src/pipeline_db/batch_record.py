@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from peewee import BigIntegerField, CompositeKey, Field, Model, ModelSelect
 
-from .models import ProcessingBatch
+from .models import ProcessingBatch, get_meta
 from .queries import FINALIZED
 
 VIEW_PREFIX = "finalized_"
@@ -55,11 +55,6 @@ class BatchRecord(Model):
         """Refuse a subclass that cannot hold batches; Peewee calls this when the class is defined."""
         if cls.__base__ is not Model and (fault := _find_fault(cls)):
             raise TypeError(f"{cls.__name__}: {fault}")
-
-
-def get_meta(model: type[Model]) -> Any:  # noqa: ANN401  # Peewee's stubs have no type for it
-    """Return what Peewee knows of a model: its table, its fields, its indexes."""
-    return model._meta  # noqa: SLF001  # as Peewee documents it
 
 
 def _find_fault(model: type[BatchRecord]) -> str | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
 from uuid import UUID
@@ -22,9 +22,10 @@ from peewee import (
     UUIDField,
 )
 
+from pipeline_jobs.documents.records import MAX_INTEGER
 from pipeline_jobs.documents.rows import RejectKind
 
-from .row_types import find_known_class, has_own_values, make_decimal_pattern, resolve_field
+from .row_types import find_known_class, has_own_values, resolve_field
 
 type Values = Sequence[Any]
 """The values of a column, one for each row."""
@@ -108,6 +109,12 @@ def _check_finite(value: float | Decimal) -> float | str:
     return format(value, "f") if isinstance(value, Decimal) else value
 
 
+def _check_integer(value: int) -> int:
+    if not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+        raise ValueRefusedError(0, RejectKind.RULE, "an integer of more than 64 bits")
+    return value
+
+
 def _check_text(values: Values) -> Values:
     """Refuse NUL, which PostgreSQL cannot store."""
     if "\0" in "".join(filter(None, values)):
@@ -153,20 +160,28 @@ def _convert_times(values: Values) -> Values:
 
 
 def _make_decimal_converter(field: DecimalField) -> Converter:
-    """Return what leaves decimals as the texts that they are, unless they have an exponent or are rounded."""
+    """Return what leaves texts of decimals as they are, if they have the form and the digits of most."""
+    whole = field.max_digits - field.decimal_places
+    first = f"[0-9]{{1,{whole}}}+" if whole > 0 else "0"
+    # Possessive, so that it takes no time to fail, and 0.07 µs a value.
+    usual = re.compile(rf"(?:-?+{first}(?:\.[0-9]{{1,{max(1, field.decimal_places)}}}+)?+\n)*+")
 
     def convert_value(value: object) -> object:
-        if value is None or (isinstance(value, str) and "E" not in value and not field.auto_round):
-            return value
-        return _fit_decimal(Decimal(str(value)), field)
+        if value is None:
+            return None
+        text = str(value).upper()
+        if not _DECIMAL.fullmatch(text):
+            raise ValueRefusedError(0, RejectKind.TYPE, "not a decimal number")
+        return _fit_decimal(Decimal(text), field)
 
     def convert(values: Values) -> Values:
-        if not field.auto_round:
-            try:
-                if "E" not in "".join(filter(None, values)):
-                    return values
-            except TypeError:  # numbers among them
-                pass
+        try:
+            text = "\n".join([value for value in values if value is not None]) + "\n"
+        except TypeError:  # numbers among them
+            return _convert_each(convert_value, values)
+        is_usual = not field.auto_round and field.decimal_places and usual.fullmatch(text)
+        if is_usual and text.count("\n") == len(values) - values.count(None):
+            return values
         return _convert_each(convert_value, values)
 
     return convert
@@ -177,22 +192,25 @@ def _fit_decimal(value: Decimal, field: DecimalField) -> str:
     if not value.is_finite():
         raise ValueRefusedError(0, RejectKind.RULE, "not a finite number")
     try:
-        rounded = Decimal(field.db_value(value)) if field.auto_round else value
+        fitting = Decimal(field.db_value(value)) if field.auto_round else value.normalize(_EXACT)
     except InvalidOperation:
-        rounded = value  # has too many digits
-    text = format(rounded, "f") if abs(rounded.adjusted()) <= _MAX_EXPONENT else ""
-    if not re.search(make_decimal_pattern(field), text):
+        fitting = value  # has too many digits to be rounded
+    exponent = fitting.as_tuple().exponent
+    assert isinstance(exponent, int)  # noqa: S101  # it is finite
+    whole = field.max_digits - field.decimal_places
+    if fitting and (exponent < -field.decimal_places or fitting.adjusted() >= whole):
         digits = f"{field.max_digits} digits, {field.decimal_places} of them decimal places"
         raise ValueRefusedError(0, RejectKind.RULE, f"more than {digits}")
-    return text
+    return format(fitting, "f") if fitting else "0"
 
 
-_MAX_EXPONENT = 1000
-"""A number written without an exponent has as many digits; no column has more."""
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]*)?(E[+-]?[0-9]{1,9})?")
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 _NORMALIZERS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (str, lambda value: _check_text((value,))[0]),
-    (bool | int | bytes, lambda value: value),
+    (bool | bytes, lambda value: value),
+    (int, _check_integer),
     (float | Decimal, _check_finite),
     (datetime, lambda value: str(_make_naive(value))),
     (date | time, str),

@@ -25,10 +25,10 @@ class Connector:
         self.busy_timeout = busy_timeout
         self.write_lock = write_lock
 
-    def check(self) -> None:
-        """Make sure that the database can be used, without creating or changing anything."""
+    def check(self, models: Models = ()) -> None:
+        """Make sure that the database can be used; see `Backend.check`."""
         with self.queue():
-            self.backend.check(self.busy_timeout)
+            self.backend.check(self.busy_timeout, models)
 
     @contextmanager
     def open_transaction(self, key: str, *, create: bool, models: Models = ()) -> Iterator[Transaction]:

@@ -3,8 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline_jobs import Finding
+from pipeline_jobs.escaping import escape
 
+from .exceptions import CorruptError
+from .models import RejectedRecord, get_table_name
 from .queries import FINALIZED, LOADED
+
+REJECTS = get_table_name(RejectedRecord)
 
 LISTED = 3
 """Ids listed in a finding, at most."""
@@ -29,3 +34,38 @@ def describe_batches(by_status: Mapping[str, int], newest_unfinished: Sequence[i
     listed = ", ".join(map(str, newest_unfinished)) + (", …" if unfinished > len(newest_unfinished) else "")
     text = f"{finalized:,} finalized, {unfinished:,} unfinished: {listed}"
     return Finding("batches", text, hint="repeat the command that loaded it")
+
+
+def describe_sums(
+    sums: Sequence[tuple[int, str, int, int]], counts: Mapping[str, Mapping[int, int] | None], where: str
+) -> Finding:
+    """Report whether the batches of typed rows have as many rows and rejects as they say.
+
+    Args:
+        sums: rows of `FIND_SUMS`.
+        counts: the number of rows of each batch, by table; None for a table that is missing.
+        where: the database in messages.
+    """
+    expected: dict[str, dict[int, int]] = {table: {} for table in counts}
+    for batch_id, target, record_count, rejected_count in sums:
+        expected[target][batch_id] = record_count
+        expected[REJECTS][batch_id] = rejected_count
+    faults: list[str] = []
+    for table, found in counts.items():
+        if found is None:
+            faults += [f"the table {table} is missing"] if any(expected[table].values()) else []
+            continue
+        faults += [
+            f"{table} has {found.get(batch_id, 0):,} rows of batch {batch_id}, not {count:,}"
+            for batch_id, count in expected[table].items()
+            if found.get(batch_id, 0) != count
+        ]
+        faults += [
+            f"{table} has rows of batch {batch_id}, which does not exist or belongs elsewhere"
+            for batch_id in found.keys() - expected[table]
+        ]
+    if not faults:
+        return Finding("sums", f"the rows and rejects of {len(sums):,} batches add up")
+    listed = "; ".join(faults[:LISTED]) + ("; …" if faults[LISTED:] else "")
+    error = CorruptError("corrupt.database", f"{where}: is damaged ({escape(listed)}); restore a backup")
+    return Finding("sums", "do not add up", error)

@@ -24,9 +24,8 @@ from pipeline_jobs.documents.rows import Row, RowChunk, RowsDigest, Schema, Sums
 from pipeline_jobs.escaping import escape
 
 from .backend import Backend, EncodedRecords, MissingDatabaseError, Models, RowTable, Transaction
-from .batch_record import get_meta
 from .connector import Connector
-from .models import ProcessedRecord, ProcessingBatch, RejectedRecord
+from .models import ProcessedRecord, ProcessingBatch, RejectedRecord, get_table_name
 from .queries import (
     FINALIZE_BATCH,
     FINALIZED,
@@ -40,11 +39,11 @@ from .queries import (
     count_rows,
 )
 
-LINES: str = get_meta(ProcessedRecord).table_name
+LINES: str = get_table_name(ProcessedRecord)
 """The target of lines, and of typed rows without a model."""
 
 _REJECTS = RowTable(
-    get_meta(RejectedRecord).table_name,
+    get_table_name(RejectedRecord),
     ("job", "kind", "column_name", "reason", "raw"),
 )
 _TIME = ProcessingBatch.created_at

@@ -1,7 +1,7 @@
 """The tables as Peewee models, bound to no database: pass one to ``query.execute(database)``."""
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from peewee import (
     BigAutoField,
@@ -144,3 +144,14 @@ class RejectedRecord(Model):
 
         table_name = "rejected_records"
         primary_key = CompositeKey("batch", "line_number")
+
+
+def get_meta(model: type[Model]) -> Any:  # noqa: ANN401  # Peewee's stubs have no type for it
+    """Return what Peewee knows of a model: its table, its fields, its indexes."""
+    return model._meta  # noqa: SLF001  # as Peewee documents it
+
+
+def get_table_name(model: type[Model]) -> str:
+    """Return the name of a model's table."""
+    name: str = get_meta(model).table_name
+    return name

@@ -7,7 +7,7 @@ from types import UnionType
 
 from peewee import SQL, Context, Node, Query, Table, fn
 
-from .models import Batch, ProcessedRecord, ProcessingBatch, RejectedRecord
+from .models import Batch, ProcessedRecord, ProcessingBatch, RejectedRecord, get_table_name
 
 LOADED = "loaded"
 FINALIZED = "finalized"
@@ -175,6 +175,28 @@ READ_REJECTS = Statement(
     (int, str, str, str | None, str, str, int | None),
 )
 """Read the next rejects of a batch, in the order of their lines."""
+
+FIND_SUMS = Statement(
+    ProcessingBatch.select(
+        *(ProcessingBatch.id, ProcessingBatch.target),
+        *(ProcessingBatch.record_count, ProcessingBatch.rejected_count),
+    ).where(ProcessingBatch.read_count >= ProcessingBatch.record_count),
+    (int, str, int, int),
+)
+"""Find the batches of typed rows; the counts of others are NULL."""
+
+
+@cache
+def count_rows_by_batch(table: str) -> Statement:
+    """Return the statement that counts the typed rows in a table, or the rejects, of each batch."""
+    rows = Table(table)
+    query = rows.select(rows.c.batch_id, fn.COUNT(SQL("*"))).group_by(rows.c.batch_id)
+    if table == get_table_name(ProcessedRecord):  # which has lines too
+        typed = ProcessingBatch.select(ProcessingBatch.id)
+        typed = typed.where(ProcessingBatch.read_count >= ProcessingBatch.record_count)
+        query = query.where(rows.c.batch_id.in_(typed))
+    return Statement(query, (int, int))
+
 
 NEWEST_BATCHES = Statement(
     ProcessingBatch.select(ProcessingBatch.id)

@@ -30,7 +30,8 @@ from peewee import (
     UUIDField,
 )
 
-from .batch_record import BatchRecord, get_meta
+from .batch_record import BatchRecord
+from .models import get_meta
 
 _TYPES: dict[type[Field], Any] = {
     SmallIntegerField: Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)],
@@ -76,33 +77,33 @@ def resolve_field(field: Field) -> Field:
 
 
 def get_value_type(field: Field) -> Any:  # noqa: ANN401  # a type for msgspec
-    """Return the type of a field's values, with their bounds, and with None if the field allows it."""
+    """Return the type of a field's values, with their bounds, and with None if the field allows it.
+
+    Decimals are texts, whose digits a pattern counts.
+    """
     own = resolve_field(field)
     kind = _TYPES.get(find_known_class(own) or Field, Any)
     if isinstance(own, CharField) and own.max_length:
         kind = Annotated[kind, Meta(max_length=own.max_length)]
+    elif isinstance(own, DecimalField) and not has_own_values(own):
+        kind = Annotated[str, Meta(pattern=_make_decimal_pattern(own))] | int | float
     return kind | None if field.null and kind is not Any else kind
 
 
 def get_stored_type(field: Field) -> Any:  # noqa: ANN401  # a type for msgspec
-    """Return the type that a column of a document is decoded to; a decimal stays the text that it is."""
-    own = resolve_field(field)
-    if not isinstance(own, DecimalField) or has_own_values(own):
-        return get_value_type(field)
-    text = Annotated[str, Meta(pattern=f"{make_decimal_pattern(own)}|{EXPONENT_PATTERN}")]
-    kind = text | int | float
-    return kind | None if field.null else kind
+    """Return the type that a column of a document is decoded to.
 
-
-EXPONENT_PATTERN = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?E[+-]?[0-9]{1,3}\Z"
-"""A decimal with an exponent, which is looked at again when its column is encoded."""
-
-
-def make_decimal_pattern(field: DecimalField) -> str:
-    """Return the pattern of the decimals that fit into a field, but for those with an exponent.
-
-    Zeros at both ends do not count. A field that rounds takes any number of places.
+    Decimals are the texts that they are there, of any digits: to look at a whole column when it is encoded
+    takes a tenth of the time.
     """
+    own = resolve_field(field)
+    if isinstance(own, DecimalField) and not has_own_values(own):
+        return str | int | float | None if field.null else str | int | float
+    return get_value_type(field)
+
+
+def _make_decimal_pattern(field: DecimalField) -> str:
+    """Return the pattern of the decimals that fit into a field; zeros at both ends do not count."""
     whole = field.max_digits - field.decimal_places
     first = f"0*[0-9]{{1,{whole}}}" if whole > 0 else "0+"
     places = "[0-9]*" if field.auto_round else f"[0-9]{{0,{field.decimal_places}}}0*"

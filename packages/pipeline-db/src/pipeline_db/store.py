@@ -43,6 +43,7 @@ class PeeweeStore:
         run_id: recorded in the batches that this store loads.
         write_lock: a lock file. Writers with the same file queue for it before the timeout begins, so that
             none of them sees another's database lock.
+        adopt: whether to use a file or a schema that has tables of another program, as `adopt` does.
 
     Raises:
         ValueError: the URL is invalid.
@@ -56,6 +57,7 @@ class PeeweeStore:
         busy_timeout: float = BUSY_TIMEOUT,
         run_id: str | None = None,
         write_lock: Path | None = None,
+        adopt: bool = False,
     ) -> None:
         if isinstance(place, str) and is_url(place):
             place = DatabaseUrl(place)
@@ -64,8 +66,14 @@ class PeeweeStore:
         self.busy_timeout = busy_timeout
         self.run_id = run_id
         self.write_lock = write_lock
-        self._backend = _select_backend(self.place)
+        self._is_checked = False
+        self._tables: dict[type[BatchRecord], TableStore] = {}
+        self._backend = _select_backend(self.place, adopt=adopt)
         self._connector = Connector(self._backend, busy_timeout, write_lock)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out the stores of tables: a model may be of a class that cannot be pickled."""
+        return {**self.__dict__, "_tables": {}}
 
     def check(self) -> None:
         """Make sure that the database can be used, without creating or changing anything.
@@ -74,6 +82,20 @@ class PeeweeStore:
             DatabaseError: it cannot be used, or belongs to another program.
         """
         self._connector.check()
+        self._is_checked = True
+
+    def adopt(self) -> None:
+        """Create our tables beside those of another program, which do not change.
+
+        From then on, the file or the schema is used by any store. A SQLite file keeps its journal mode,
+        `application_id` and `user_version`. What is ours already stays as it is.
+
+        Raises:
+            DatabaseError: the database cannot be used, or a name of our tables is taken.
+        """
+        backend = _select_backend(self.place, adopt=True)
+        with Connector(backend, self.busy_timeout, self.write_lock).open_transaction("", create=True):
+            """Opening it is enough."""
 
     def load(self, source: Source, chunks: Iterable[Sequence[Record]], on_duplicate: OnDuplicate) -> Loaded:
         """Load all chunks as one batch; see ``BatchStore.load``.
@@ -117,11 +139,19 @@ class PeeweeStore:
     def into(self, model: type[BatchRecord]) -> TableStore:
         """Return a store for jobs B and C that keeps typed rows in the table of a model.
 
+        If this store was checked, as that of a run is, the table is checked too, the first time.
+
         Raises:
             TypeError: `model` is no subclass of `BatchRecord`.
-            DatabaseError: ``database.table``: the database cannot hold the values of a field.
+            DatabaseError: ``database.table``: the table differs from the model, or the database cannot hold
+                the values of a field.
         """
-        return TableStore(self._connector, self.run_id, model)
+        if model not in self._tables:
+            table = TableStore(self._connector, self.run_id, model)
+            if self._is_checked:
+                table.check()
+            self._tables[model] = table
+        return self._tables[model]
 
     def finalize(self, batch_id: int) -> Finalized:
         """Mark a batch as complete; see ``BatchStore.finalize``.
@@ -211,13 +241,13 @@ class PeeweeStore:
             yield database
 
 
-def _select_backend(place: Path | DatabaseUrl) -> Backend:
+def _select_backend(place: Path | DatabaseUrl, *, adopt: bool) -> Backend:
     if isinstance(place, Path):
-        return SqliteBackend(place)
+        return SqliteBackend(place, adopt=adopt)
     check_driver(place)
     from .postgres.backend import PostgresBackend  # noqa: PLC0415  # psycopg takes 0.2 s to import
 
-    return PostgresBackend(place)
+    return PostgresBackend(place, adopt=adopt)
 
 
 def _parse_batch(row: tuple[Any, ...]) -> Batch:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import SchemaManager
 
-from .batch_record import VIEW_PREFIX, BatchRecord, get_meta
-from .models import ProcessingBatch
+from .batch_record import VIEW_PREFIX, BatchRecord
+from .models import ProcessingBatch, get_meta, get_table_name
 from .queries import FINALIZED
 
 if TYPE_CHECKING:
@@ -40,17 +40,11 @@ def list_table_statements(model: type[BatchRecord], recorder: StatementRecorder)
 def list_view_statements(model: type[BatchRecord]) -> list[str]:
     """Return the statements that create the view of finalized rows, in place of an older one."""
     table, view = quote_name(get_table_name(model)), quote_name(get_view_name(model))
-    batches = quote_name(get_meta(ProcessingBatch).table_name)
+    batches = quote_name(get_table_name(ProcessingBatch))
     columns = ", ".join(f"{table}.{quote_name(name)}" for name in list_columns(model))
     joined = f"{table} JOIN {batches} ON {batches}.id = {table}.batch_id"
     select = f"SELECT {columns} FROM {joined} WHERE {batches}.status = '{FINALIZED}'"  # noqa: S608  # quoted
     return [f"DROP VIEW IF EXISTS {view}", f"CREATE VIEW {view} AS {select}"]
-
-
-def get_table_name(model: type[BatchRecord]) -> str:
-    """Return the name of a model's table."""
-    name: str = get_meta(model).table_name
-    return name
 
 
 def get_view_name(model: type[BatchRecord]) -> str:

@@ -1,21 +1,23 @@
 """A store that keeps typed rows in the table of a model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from peewee import Field
+from peewee import DecimalField, Field
 
 from pipeline_jobs import Finalized, InputError, Loaded, OnDuplicate, Record, Source
 from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
 from pipeline_jobs.escaping import escape
 
-from .backend import EncodedRecords, RowTable
+from .backend import Backend, EncodedRecords, RowTable
 from .batch_record import BatchRecord
 from .columns import Converter, ValueRefusedError, Values, make_converter, make_default_converter
 from .connector import Connector
+from .exceptions import DatabaseError
 from .loading import Rows, finalize_batch, load_content
+from .memory_rows import MemoryRows
+from .models import get_table_name
 from .row_types import get_stored_type, list_row_fields
-from .table_statements import get_table_name
 
 
 class TableStore:
@@ -31,20 +33,23 @@ class TableStore:
 
     Raises:
         TypeError: `model` is no subclass of `BatchRecord`.
+        DatabaseError: ``database.table``: the database cannot hold the values of a field.
     """
 
     def __init__(self, connector: Connector, run_id: str | None, model: type[BatchRecord]) -> None:
         self.model = _check_model(model)
         self.run_id = run_id
         self._connector = connector
+        _check_digits(self.model, connector.backend)
 
     def check(self) -> None:
-        """Make sure that the database can be used, without creating or changing anything.
+        """Make sure that database and table can be used, without creating or changing anything.
 
         Raises:
-            DatabaseError: it cannot be used.
+            DatabaseError: the database cannot be used; ``database.table``: the table differs from the model,
+                and the message has the statements that would mend it.
         """
-        self._connector.check()
+        self._connector.check([self.model])
 
     def load(self, source: Source, chunks: Iterable[Sequence[Record]], on_duplicate: OnDuplicate) -> Loaded:  # noqa: ARG002  # of the protocol
         """Refuse lines of text.
@@ -91,6 +96,18 @@ class TableStore:
             self._connector, rows, source, iter(chunks), on_duplicate, self.run_id, [self.model]
         )
 
+    def make_chunks(self, data: object) -> tuple[Schema, Sums, Iterator[RowChunk]]:
+        """Return what `load_rows` needs to load data in memory: dicts, or instances of a record class.
+
+        Rows are numbered by position, from 1.
+
+        Raises:
+            InputError: ``input.shape``: it is no list of such rows; ``input.columns``, as `get_row_type`.
+                The iterator raises ``input.row`` for a value that does not fit.
+        """
+        rows = MemoryRows(data, self.model)
+        return rows.schema, rows.sums, rows.make_chunks(self.get_row_type(rows.schema))
+
     def finalize(self, batch_id: int) -> Finalized:
         """Mark a batch as complete; see ``BatchStore.finalize``."""
         return finalize_batch(self._connector, batch_id)
@@ -100,6 +117,15 @@ def _check_model(model: object) -> type[BatchRecord]:
     if isinstance(model, type) and issubclass(model, BatchRecord) and model is not BatchRecord:
         return model
     raise TypeError(f"expected a subclass of BatchRecord, not {model!r}")
+
+
+def _check_digits(model: type[BatchRecord], backend: Backend) -> None:
+    most = backend.max_digits
+    for field in list_row_fields(model):
+        if isinstance(field, DecimalField) and most and field.max_digits > most:
+            text = f"{model.__name__}.{field.name}, which has {field.max_digits} digits"
+            hint = f"use max_digits={most}, a TextField, or PostgreSQL"
+            raise DatabaseError("database.table", f"{backend.where}: would round {text}; {hint}")
 
 
 class _Default(NamedTuple):

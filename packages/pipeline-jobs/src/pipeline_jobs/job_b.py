@@ -16,9 +16,10 @@ from .storage.location import MEMORY, Location
 from .validators import parse_file_location
 
 if TYPE_CHECKING:
-    from .documents.rows import Sums
+    from .documents.rows import RowChunk, Schema, Sums
     from .documents.writer import Head
     from .storage.input import Input
+    from .storage.location import Source
 
 type Data = dict[str, object] | list[object] | tuple[object, ...]
 
@@ -78,8 +79,7 @@ class JobB(BaseJob[Location | Data, BatchId]):
         if make_chunks is not None:  # a store for a table of typed rows
             schema, sums, rows = make_chunks(data["records"] if isinstance(data, dict) else data)
             chunks = stack.enter_context(prefetch(iter(rows)))
-            self._count(sums)
-            return cast("RowStore", self.store).load_rows(source, schema, sums, chunks, self.on_duplicate)
+            return self._load_chunks(source, schema, sums, chunks)
         from .documents.handwritten import read_data  # noqa: PLC0415  # 3 ms to import; files need none of it
 
         document = read_data(data, source.name, self.max_record_bytes)
@@ -107,15 +107,20 @@ class JobB(BaseJob[Location | Data, BatchId]):
         if not hasattr(self.store, "load_rows"):
             text = f"{file.where}: holds typed rows, and the store takes lines of text only"
             raise InputError("input.columns", text)
-        store = cast("RowStore", self.store)
-        rows = document.read(store.get_row_type(document.schema))
+        rows = document.read(cast("RowStore", self.store).get_row_type(document.schema))
         chunks = self._report_progress(stack.enter_context(prefetch(rows)), file)
-        self._count(document.sums)
-        return store.load_rows(document.source, document.schema, document.sums, chunks, self.on_duplicate)
+        return self._load_chunks(document.source, document.schema, document.sums, chunks)
 
-    def _count(self, sums: "Sums") -> None:
-        """Count what became of the rows of a source."""
-        self.counts.update(read=sums.read, rejected=sums.rejected, blank=sums.blank, dropped=sums.dropped)
+    def _load_chunks(
+        self, source: "Source", schema: "Schema", sums: "Sums", chunks: "Iterator[RowChunk]"
+    ) -> Loaded:
+        """Load typed rows, and count what became of all rows of their source."""
+        store = cast("RowStore", self.store)
+        loaded = store.load_rows(source, schema, sums, chunks, self.on_duplicate)
+        counts = {"records": loaded.record_count, **sums._asdict()}
+        del counts["loaded"]  # as it is called in the sums
+        self.counts.update(counts)
+        return loaded
 
     def _report_progress[Rows: Sized](self, chunks: Iterator[Rows], file: "Input") -> Iterator[Rows]:
         """Pass on the chunks of a file and report how far it is read; then check that it did not change."""

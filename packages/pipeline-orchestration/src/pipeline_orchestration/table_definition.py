@@ -59,8 +59,11 @@ def table_pipeline(
         UsageError: ``usage.job`` or ``usage.params``: another value is out of bounds.
     """
     reader = pipeline_jobs.Csv() if reader is None else reader
+    _check_model(model)
     record = pipeline_db.derive_record(model) if record is None else record
     limit = pipeline_jobs.parse_reject_limit(max_rejects)
+    pipeline_jobs.JobA(".", reader=reader, record=record)  # refuses what is no reader or no record class
+    _check_columns(record, model)
 
     def make_job_a(run: RunContext) -> "JobA":
         return pipeline_jobs.JobA(
@@ -91,3 +94,17 @@ def table_pipeline(
     )
     add_job("C", lambda run: pipeline_jobs.JobC(run.store))
     return definition
+
+
+def _check_model(model: object) -> None:
+    if not (isinstance(model, type) and issubclass(model, pipeline_db.BatchRecord)):
+        raise TypeError(f"model is {model!r}, expected a subclass of BatchRecord")
+
+
+def _check_columns(record: type, model: "type[BatchRecord]") -> None:
+    """Refuse a record class whose columns do not fit into the table of the model."""
+    from pipeline_db.table_store import match_fields  # noqa: PLC0415  # Peewee, which the model has imported
+
+    from pipeline_jobs.record_classes.record_class import make_record_class  # noqa: PLC0415  # msgspec
+
+    match_fields(model, make_record_class(record).schema)

@@ -18,7 +18,7 @@ from .bulk_insert import encode_records, encode_rows
 from .connection import Connection, PostgresTransaction, hash_lock_key, open_connection
 from .exceptions import translate_errors
 from .migrations import STEPS, Schema, migrate, read_schema
-from .tables import create_table, has_table
+from .tables import check_table, create_table, has_table
 
 _RECONNECT_PAUSE = 0.2  # seconds between attempts to reach a server that is restarting
 _MIGRATION_KEY = ""  # the lock key for the schema itself; no source has an empty URI
@@ -37,22 +37,31 @@ _TABLE_PRIVILEGES = """
 
 
 class PostgresBackend:
-    """One schema of a database on a server."""
+    """One schema of a database on a server.
 
+    Args:
+        url: of the database.
+        adopt: whether to use a schema that has tables of another program.
+    """
+
+    max_digits = None
     encode_records = staticmethod(encode_records)
     encode_rows = staticmethod(encode_rows)
 
-    def __init__(self, url: DatabaseUrl) -> None:
+    def __init__(self, url: DatabaseUrl, *, adopt: bool = False) -> None:
         self.url = url
+        self._adopt = adopt
         self.where = url.shown
 
-    def check(self, busy_timeout: float) -> None:
+    def check(self, busy_timeout: float, models: Models = ()) -> None:
         """Make sure that the schema can be written to, or tables created in it."""
         with (
             closing(open_connection(self.url, busy_timeout)) as connection,
             translate_errors(self.url, busy_timeout),
         ):
-            check_privileges(connection, self.where, read_schema(connection, self.where))
+            check_privileges(connection, self.where, read_schema(connection, self.where, adopt=self._adopt))
+            for model in models:
+                check_table(connection, model, self.where)
 
     @contextmanager
     def open_transaction(
@@ -113,7 +122,7 @@ class PostgresBackend:
         On SQLite the load's transaction does that; here every other first load would wait for this one.
         """
         with translate_errors(self.url, busy_timeout):
-            schema = read_schema(connection, self.where)
+            schema = read_schema(connection, self.where, adopt=self._adopt)
             if not schema.version and not create:
                 raise MissingDatabaseError
             missing = [model for model in models if not has_table(connection, model)]
@@ -121,7 +130,7 @@ class PostgresBackend:
                 lock = hash_lock_key(schema.name, _MIGRATION_KEY)
                 transaction = PostgresTransaction(connection, self.url, busy_timeout, lock)
                 try:
-                    migrate(connection, self.where)
+                    migrate(connection, self.where, adopt=self._adopt)
                     for model in missing:
                         create_table(connection, model)
                     transaction.commit()

@@ -20,7 +20,7 @@ from pipeline_db.exceptions import DatabaseError
 from pipeline_db.queries import INSERT_BATCH, PYFORMAT, Statement
 from pipeline_jobs.escaping import escape
 
-from .bulk_insert import HEADER, CopyRows
+from .bulk_insert import CopyRows
 from .exceptions import AnswerTimeoutError, WrongAnswerError, describe_rejection, translate_errors
 
 if TYPE_CHECKING:
@@ -274,8 +274,6 @@ class PostgresTransaction:
         with self.connection.allow_time(_STORE_TIMEOUT), self._explain_rejection():
             if self._copy is None:
                 self._copy = self._copy_stack.enter_context(self.connection.cursor().copy(rows.statement))
-                if rows.table is not None:
-                    self._copy.write(HEADER)
             self._copied.append(rows._replace(data=b""))
             self._copy.write(rows.data)
 

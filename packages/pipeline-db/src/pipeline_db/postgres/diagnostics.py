@@ -8,8 +8,16 @@ import psycopg
 
 from pipeline_db.database_url import DatabaseUrl
 from pipeline_db.exceptions import CorruptError, DatabaseError
-from pipeline_db.findings import LISTED, describe_batches, describe_version
-from pipeline_db.queries import COUNT_BATCHES, LOADED, NEWEST_BATCHES, PYFORMAT, Statement
+from pipeline_db.findings import LISTED, REJECTS, describe_batches, describe_sums, describe_version
+from pipeline_db.queries import (
+    COUNT_BATCHES,
+    FIND_SUMS,
+    LOADED,
+    NEWEST_BATCHES,
+    PYFORMAT,
+    Statement,
+    count_rows_by_batch,
+)
 from pipeline_jobs import Finding
 from pipeline_jobs.escaping import escape
 
@@ -39,6 +47,8 @@ _MISSING_BATCHES = """
     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM processing_batches AS batch WHERE batch.id = present.id)
     ORDER BY id
 """
+
+_EXISTS = "SELECT to_regclass(quote_ident(%(table)s)) IS NOT NULL"
 
 
 def examine_server(url: DatabaseUrl, *, sends_password: bool = True) -> list[Finding]:
@@ -91,6 +101,8 @@ def _examine_contents(connection: Connection, where: str) -> Iterator[Finding]:
     if schema.version:
         yield _examine_integrity(connection, where)
         yield _examine_batches(connection)
+    if schema.version == len(STEPS):
+        yield from _examine_sums(connection, where)
 
 
 def _examine_durability(fsync: str, full_page_writes: str, synchronous_commit: str) -> Finding:
@@ -117,6 +129,18 @@ def _examine_batches(connection: Connection) -> Finding:
     by_status = dict(_fetch_rows(connection, COUNT_BATCHES))
     newest = _fetch_rows(connection, NEWEST_BATCHES, status=LOADED, limit=LISTED)
     return describe_batches(by_status, [batch_id for (batch_id,) in newest])
+
+
+def _examine_sums(connection: Connection, where: str) -> Iterator[Finding]:
+    """Count the rows of each batch of typed rows, if there are any."""
+    sums = _fetch_rows(connection, FIND_SUMS)
+    counts: dict[str, dict[int, int] | None] = {}
+    for table in sorted({REJECTS, *(target for _, target, *_ in sums)} if sums else ()):
+        exists = connection.fetch_rows(_EXISTS, {"table": table}, columns=(bool,)) == [(True,)]
+        with connection.allow_time(_LONG_TIMEOUT):
+            counts[table] = dict(_fetch_rows(connection, count_rows_by_batch(table))) if exists else None
+    if sums:
+        yield describe_sums(sums, counts, where)
 
 
 def _fetch_rows(connection: Connection, statement: Statement, **values: object) -> list[tuple[Any, ...]]:

@@ -1,10 +1,8 @@
 """Translation of psycopg's errors into errors with a code that name the database, never its password."""
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate
 
 import psycopg
 
@@ -88,22 +86,19 @@ def describe_rejection(error: psycopg.Error, copied: Sequence[CopyRows]) -> str 
     if not copied or copied[0].table is None:
         return None
     found = _COPY_LINE.search(error.diag.context or "")
-    line = found and _find_line(int(found[1]) - 1, copied)  # without the header
+    line = found and _find_line(int(found[1]), copied)
     where = f"table {copied[0].table}, " + (f"line {line}" if line else "line unknown")
     if isinstance(error, psycopg.IntegrityError):  # names the constraint only
         return f"{where}: {escape(' '.join((error.diag.message_primary or '').split()))}"
     return f"{where}: a value does not fit its column (SQLSTATE {error.sqlstate})"
 
 
-def _find_line(physical: int, copied: Sequence[CopyRows]) -> int | None:
-    """Return the line number in its source of the row that ends in a line of a COPY, from 1."""
+def _find_line(position: int, copied: Sequence[CopyRows]) -> int | None:
+    """Return the line number in its source of a row, given its position in the COPY, from 1."""
     for rows in copied:
-        total = len(rows.line_numbers) + sum(breaks for _, breaks in rows.extra_lines)
-        if physical <= total:
-            breaks = dict(rows.extra_lines)
-            ends = list(accumulate(1 + breaks.get(index, 0) for index in range(len(rows.line_numbers))))
-            return rows.line_numbers[bisect_left(ends, physical)]
-        physical -= total
+        if position <= len(rows.line_numbers):
+            return rows.line_numbers[position - 1]
+        position -= len(rows.line_numbers)
     return None
 
 

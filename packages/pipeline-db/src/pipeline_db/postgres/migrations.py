@@ -115,8 +115,13 @@ class Schema(NamedTuple):
     version: int
 
 
-def read_schema(connection: Connection, where: str) -> Schema:
+def read_schema(connection: Connection, where: str, *, adopt: bool = False) -> Schema:
     """Return the schema that the connection works in.
+
+    Args:
+        connection: to the server.
+        where: the database in messages.
+        adopt: whether to use a schema that has tables of another program.
 
     Raises:
         DatabaseError: ``database.foreign``: it belongs to another program; ``database.newer``: a later
@@ -129,7 +134,7 @@ def read_schema(connection: Connection, where: str) -> Schema:
         text = f"{where}: no schema in the search_path exists; create one with CREATE SCHEMA"
         raise DatabaseError("database.no_schema", text)
     if version_table is None:
-        if in_use:
+        if in_use and not adopt:
             raise _build_foreign_error(where, name)
         return Schema(name, 0)
     try:
@@ -143,9 +148,9 @@ def read_schema(connection: Connection, where: str) -> Schema:
     return Schema(name, int(version))
 
 
-def migrate(connection: Connection, where: str) -> None:
+def migrate(connection: Connection, where: str, *, adopt: bool = False) -> None:
     """Take the missing steps; to be called in a transaction that holds the schema's lock."""
-    version = read_schema(connection, where).version
+    version = read_schema(connection, where, adopt=adopt).version
     if version == len(STEPS):
         return
     for step in STEPS[version:]:
@@ -157,6 +162,7 @@ def migrate(connection: Connection, where: str) -> None:
 
 
 def _build_foreign_error(where: str, schema: str) -> DatabaseError:
-    text = f"{where}: schema {escape(schema)} holds tables of another program; use another database, or"
-    text += " CREATE SCHEMA pipeline and add ?options=-csearch_path%3Dpipeline to the URL"
+    text = f"{where}: schema {escape(schema)} holds tables of another program; use another database,"
+    text += " CREATE SCHEMA pipeline and add ?options=-csearch_path%3Dpipeline to the URL,"
+    text += " or run: pipeline adopt"
     return DatabaseError("database.foreign", text)

@@ -20,20 +20,28 @@ _HEADER = 100  # bytes at the start of every SQLite database
 
 
 class SqliteBackend:
-    """A SQLite file, created by the first load."""
+    """A SQLite file, created by the first load.
 
+    Args:
+        path: absolute.
+        adopt: whether to use a file that belongs to another program.
+    """
+
+    max_digits = 15  # of the floating-point numbers that it makes of decimals
     encode_records = staticmethod(prepare_insert)
     encode_rows = staticmethod(prepare_rows)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, adopt: bool = False) -> None:
         self.path = path
+        self._adopt = adopt
         self.where = escape(path)
 
-    def check(self, busy_timeout: float) -> None:
+    def check(self, busy_timeout: float, models: Models = ()) -> None:
         """Make sure that the file can be used, or created."""
         if check_access(self.path):
-            with closing(SqliteConnection(self.path, busy_timeout)) as connection:
+            with closing(SqliteConnection(self.path, busy_timeout, adopt=self._adopt)) as connection:
                 connection.check_ownership()
+                connection.check_tables(models)
                 connection.check_file()
 
     @contextmanager
@@ -50,7 +58,7 @@ class SqliteBackend:
             if not create:
                 raise MissingDatabaseError
             create_file(self.path)
-        with closing(SqliteConnection(self.path, busy_timeout)) as connection:
+        with closing(SqliteConnection(self.path, busy_timeout, adopt=self._adopt)) as connection:
             try:
                 connection.begin(models)
                 yield connection
@@ -65,7 +73,7 @@ class SqliteBackend:
         if not file_exists(self.path):
             raise MissingDatabaseError
         self._prepare_schema(busy_timeout)
-        with closing(SqliteConnection(self.path, busy_timeout)) as connection:
+        with closing(SqliteConnection(self.path, busy_timeout, adopt=self._adopt)) as connection:
             yield connection.fetch_rows
 
     def make_peewee_database(self, busy_timeout: float) -> SqliteDatabase:
@@ -76,7 +84,7 @@ class SqliteBackend:
     def _prepare_schema(self, busy_timeout: float) -> None:
         """Create or migrate the tables, if necessary: only then is the file written to."""
         if file_exists(self.path):
-            with closing(SqliteConnection(self.path, busy_timeout)) as connection:
+            with closing(SqliteConnection(self.path, busy_timeout, adopt=self._adopt)) as connection:
                 if connection.has_current_schema():
                     return
         with self.open_transaction("", busy_timeout, create=True):

@@ -13,9 +13,9 @@ from pipeline_jobs.escaping import escape
 
 from .bulk_insert import ConstraintError, PreparedInsert
 from .exceptions import DRIVER, is_lock_error, translate_error
-from .journal import choose_journal
-from .migrations import STEPS, migrate, read_version
-from .tables import create_table
+from .journal import ROLLBACK, WAL, choose_journal
+from .migrations import STEPS, Schema, migrate, read_schema
+from .tables import check_table, create_table
 
 # Seconds between two attempts to get a lock: the first pause, doubled up to the longest.
 _FIRST_PAUSE = 0.001
@@ -28,6 +28,7 @@ class SqliteConnection:
     Args:
         path: absolute; the file must exist.
         busy_timeout: seconds to wait for locks, in total.
+        adopt: whether to use a file that belongs to another program.
 
     Raises:
         DatabaseError: the file cannot be opened.
@@ -35,8 +36,10 @@ class SqliteConnection:
 
     commit_proof: CommitProof | None = None  # not needed: no answer to a commit is lost
 
-    def __init__(self, path: Path, busy_timeout: float) -> None:
+    def __init__(self, path: Path, busy_timeout: float, *, adopt: bool = False) -> None:
         self.path = path
+        self._adopt = adopt
+        self._is_adopted = False
         self.busy_timeout = busy_timeout
         self._wait_left = busy_timeout
         self._identity = _identify_file(path)
@@ -53,12 +56,21 @@ class SqliteConnection:
         self.driver.close()
 
     def check_ownership(self) -> None:
-        """Make sure that the database was created by this package, or is empty.
+        """Make sure that the database was created by this package, is empty, or is adopted.
 
         Raises:
             DatabaseError: ``database.foreign`` or ``database.newer``.
         """
-        self._wait_for_lock(read_version, self.driver, self.path)
+        self._read_schema()
+
+    def check_tables(self, models: Models) -> None:
+        """Compare the tables of models with those that are there.
+
+        Raises:
+            DatabaseError: ``database.table``: they differ.
+        """
+        for model in models:
+            self._wait_for_lock(check_table, self.driver, model, escape(self.path))
 
     def has_current_schema(self) -> bool:
         """Return whether the database has this release's tables.
@@ -66,9 +78,14 @@ class SqliteConnection:
         Raises:
             DatabaseError: ``database.foreign`` or ``database.newer``.
         """
-        versions: list[int] = []
-        self._wait_for_lock(lambda: versions.append(read_version(self.driver, self.path)))
-        return versions == [len(STEPS)]
+        return self._read_schema() == len(STEPS)
+
+    def _read_schema(self) -> int:
+        """Return the version of the schema, and keep whether it is adopted."""
+        found: list[Schema] = []
+        self._wait_for_lock(lambda: found.append(read_schema(self.driver, self.path, adopt=self._adopt)))
+        self._is_adopted = found[0].is_adopted
+        return found[0].version
 
     def check_file(self) -> None:
         """Make sure that the path still leads to the open file: what is written to any other file is lost.
@@ -88,7 +105,7 @@ class SqliteConnection:
         self._wait_for_lock(self.driver.execute, "BEGIN IMMEDIATE")
         self.check_file()
         try:
-            migrate(self.driver, self.path)
+            migrate(self.driver, self.path, adopt=self._adopt)
             for model in models:
                 create_table(self.driver, model)
         except DRIVER.Error as error:
@@ -151,8 +168,12 @@ class SqliteConnection:
                 raise translate_error(error, self.path, self.busy_timeout) from error
 
     def _set_journal(self) -> None:
-        mode, synchronous = choose_journal(DRIVER.sqlite_version_info, self.path)
-        self.driver.execute(f"PRAGMA journal_mode = {mode}")
+        if self._is_adopted:  # the journal is the team's; the commit is durable all the same
+            ((mode,),) = self.driver.execute("PRAGMA journal_mode")
+            synchronous = WAL.synchronous if mode.upper() == WAL.mode else ROLLBACK.synchronous
+        else:
+            mode, synchronous = choose_journal(DRIVER.sqlite_version_info, self.path)
+            self.driver.execute(f"PRAGMA journal_mode = {mode}")
         self.driver.execute(f"PRAGMA synchronous = {synchronous}")
 
     def _wait_for_lock[**Arguments](

@@ -7,15 +7,15 @@ from contextlib import closing
 from pathlib import Path
 
 from pipeline_db.exceptions import CorruptError, DatabaseError
-from pipeline_db.findings import LISTED, describe_batches, describe_version
-from pipeline_db.queries import COUNT_BATCHES, LOADED, NAMED, NEWEST_BATCHES
+from pipeline_db.findings import LISTED, REJECTS, describe_batches, describe_sums, describe_version
+from pipeline_db.queries import COUNT_BATCHES, FIND_SUMS, LOADED, NAMED, NEWEST_BATCHES, count_rows_by_batch
 from pipeline_jobs import Finding
 from pipeline_jobs.escaping import escape
 
 from .backend import check_access, file_exists
 from .exceptions import DRIVER, translate_error
 from .journal import WAL, choose_journal, find_file_system, is_local, is_wal_safe
-from .migrations import STEPS, read_version
+from .migrations import STEPS, read_schema
 
 _VERSION: tuple[int, ...] = DRIVER.sqlite_version_info
 _OTHER_USERS = stat.S_IRWXG | stat.S_IRWXO
@@ -115,7 +115,7 @@ def _collect_contents(path: Path, *, immutable: bool) -> list[Finding]:
 
 def _examine_schema(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
     try:
-        version = read_version(connection, path)
+        version = read_schema(connection, path).version
     except DatabaseError as error:
         yield Finding("schema", "cannot be used", error)
         if error.code == "database.foreign":
@@ -126,6 +126,8 @@ def _examine_schema(connection: sqlite3.Connection, path: Path) -> Iterator[Find
     yield _examine_integrity(connection, path)
     if version:
         yield _examine_batches(connection)
+    if version == len(STEPS):
+        yield from _examine_sums(connection, path)
 
 
 def _examine_integrity(connection: sqlite3.Connection, path: Path) -> Finding:
@@ -145,6 +147,18 @@ def _examine_batches(connection: sqlite3.Connection) -> Finding:
     by_status = dict(connection.execute(COUNT_BATCHES.compile(NAMED)).fetchall())
     newest = connection.execute(NEWEST_BATCHES.compile(NAMED), {"status": LOADED, "limit": LISTED})
     return describe_batches(by_status, [batch_id for (batch_id,) in newest])
+
+
+def _examine_sums(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
+    """Count the rows of each batch of typed rows, if there are any."""
+    sums = connection.execute(FIND_SUMS.compile(NAMED)).fetchall()
+    counts: dict[str, dict[int, int] | None] = {}
+    for table in sorted({REJECTS, *(target for _, target, *_ in sums)} if sums else ()):
+        exists = connection.execute("SELECT 1 FROM pragma_table_info(?)", (table,)).fetchone()
+        query = count_rows_by_batch(table).compile(NAMED)
+        counts[table] = dict(connection.execute(query).fetchall()) if exists else None
+    if sums:
+        yield describe_sums(sums, counts, escape(path))
 
 
 def _report_unfinished_change() -> Finding:

@@ -6,6 +6,7 @@ that it creates with the Peewee models.
 
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline_db.exceptions import DatabaseError
 from pipeline_jobs.escaping import escape
@@ -80,39 +81,73 @@ STEPS: tuple[tuple[str, ...], ...] = (
 """The statements of each step. A released step never changes; a change of the tables is a new step."""
 
 
-# One statement reads all three at one moment: between two, another process may commit the schema.
-_READ_VERSION = """
-    SELECT application_id, user_version, EXISTS (SELECT 1 FROM sqlite_master)
+VERSION_TABLE = "pipeline_schema"
+"""Holds the version in the file of a team that has adopted our tables: its own marks stay as they are."""
+
+# One statement reads all four at one moment: between two, another process may commit the schema.
+_READ_MARKS = f"""
+    SELECT application_id, user_version, EXISTS (SELECT 1 FROM sqlite_master),
+        EXISTS (SELECT 1 FROM pragma_table_info('{VERSION_TABLE}') WHERE name = 'version')
     FROM pragma_application_id, pragma_user_version
-"""
+"""  # noqa: S608  # our own constant
+_READ_VERSION = f"SELECT max(version) FROM {VERSION_TABLE}"  # noqa: S608  # our own constant
 
 
-def read_version(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the schema version of a database, 0 for an empty one.
+class Schema(NamedTuple):
+    """The schema of a database file.
+
+    Args:
+        version: 0 if it has none of our tables.
+        is_adopted: whether the file is a team's, which keeps its journal and its marks.
+    """
+
+    version: int
+    is_adopted: bool = False
+
+
+def read_schema(connection: sqlite3.Connection, path: Path, *, adopt: bool = False) -> Schema:
+    """Return the schema of a database.
+
+    Args:
+        connection: to the database.
+        path: of its file.
+        adopt: whether to use a file that belongs to another program.
 
     Raises:
         DatabaseError: ``database.foreign``: it belongs to another program; ``database.newer``: a later
             release created it.
     """
-    application_id, version, has_schema = connection.execute(_READ_VERSION).fetchone()
-    if application_id != APPLICATION_ID:
-        if version or has_schema:
-            text = f"{escape(path)}: belongs to another program; name another file with --db-path"
-            raise DatabaseError("database.foreign", text)
-        return 0
-    if version > len(STEPS):
-        text = f"{escape(path)}: has schema version {version}, this program supports {len(STEPS)}"
+    application_id, user_version, has_schema, has_version_table = connection.execute(_READ_MARKS).fetchone()
+    if application_id == APPLICATION_ID:
+        schema = Schema(int(user_version))
+    elif has_version_table:
+        schema = Schema(int(connection.execute(_READ_VERSION).fetchone()[0] or 0), is_adopted=True)
+    elif adopt:
+        schema = Schema(0, is_adopted=True)
+    elif user_version or has_schema:
+        text = f"{escape(path)}: belongs to another program; name another file with --db-path"
+        raise DatabaseError("database.foreign", f"{text}, or run: pipeline adopt")
+    else:
+        schema = Schema(0)
+    if schema.version > len(STEPS):
+        text = f"{escape(path)}: has schema version {schema.version}, this program supports {len(STEPS)}"
         raise DatabaseError("database.newer", f"{text}; upgrade pipeline-db")
-    return int(version)
+    return schema
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
+def migrate(connection: sqlite3.Connection, path: Path, *, adopt: bool = False) -> None:
     """Take the missing steps; to be called in a transaction that holds the write lock."""
-    missing = STEPS[read_version(connection, path) :]
+    schema = read_schema(connection, path, adopt=adopt)
+    missing = STEPS[schema.version :]
     if not missing:
         return
     for step in missing:
         for statement in step:
             connection.execute(statement)
+    if schema.is_adopted:
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version INTEGER NOT NULL)")
+        connection.execute(f"DELETE FROM {VERSION_TABLE}")  # noqa: S608  # our own constant
+        connection.execute(f"INSERT INTO {VERSION_TABLE} VALUES ({len(STEPS)})")  # noqa: S608  # our own constant
+        return
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {len(STEPS)}")

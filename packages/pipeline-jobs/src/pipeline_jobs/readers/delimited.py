@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from operator import itemgetter, sub
-from typing import TYPE_CHECKING, Literal
+from operator import sub
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pipeline_jobs.documents.rows import Reject, RejectKind, Row, get_reject
 from pipeline_jobs.documents.size_limits import make_size_error
@@ -142,6 +142,20 @@ def _find_fault_of_names(names: Sequence[str]) -> str | None:
     return None
 
 
+class _Block(NamedTuple):
+    """Successive lines of a file.
+
+    Args:
+        first: number of the first line.
+        lines: the lines, with their ends.
+        is_clean: whether none has a NUL or undecodable bytes.
+    """
+
+    first: int
+    lines: list[str]
+    is_clean: bool
+
+
 class _RowStream:
     """The rows of a file as `csv` splits them, with their line numbers and raw texts.
 
@@ -153,7 +167,7 @@ class _RowStream:
         self._text = TextLines(file.where, file.encoding, file.max_record_bytes, dialect.quotechar or "")
         self._where = file.where
         self._limit = file.max_record_bytes
-        self._blocks: deque[tuple[int, list[str]]] = deque()  # lines, with the number of the first one
+        self._blocks: deque[_Block] = deque()
         self._read = 0
         lines = chain.from_iterable(map(self._keep, self._text.split(file.content.blocks)))
         self._skipped = sum(1 for _ in islice(lines, dialect.skip_rows))
@@ -163,7 +177,7 @@ class _RowStream:
         self.line = self._skipped
 
     def _keep(self, lines: list[str]) -> list[str]:
-        self._blocks.append((self._read + 1, lines))
+        self._blocks.append(_Block(self._read + 1, lines, self._text.is_clean))
         self._read += len(lines)
         return lines
 
@@ -174,7 +188,7 @@ class _RowStream:
             InputError: ``input.csv`` or ``input.record_size``: a quote is not closed.
         """
         first = self.line + 1
-        while self._blocks and self._blocks[0][0] + len(self._blocks[0][1]) <= first:
+        while self._blocks and self._blocks[0].first + len(self._blocks[0].lines) <= first:
             self._blocks.popleft()
         rows: list[list[str]] = []
         ends: list[int] = []
@@ -215,20 +229,24 @@ class _RowStream:
     ) -> RowBatch:
         """Return a batch of the rows that are neither blank nor bad."""
         batch = RowBatch(starts, rows, None if columns is None else tuple(columns))
-        widths = set(map(len, rows))
-        width = len(columns) if columns else max(widths, default=0)
-        if widths != {width} or not width or not self._text.is_clean or self._may_be_too_large(starts, ends):
-            batch.numbers, batch.values = [], []
-            kept = [
-                span
-                for span in zip(starts, ends, rows, strict=True)
-                if self._is_good(batch, *span, width, has_columns=columns is not None)
-            ]
-            starts, ends, batch.values = (list(map(itemgetter(n), kept)) for n in range(3))
+        width = len(columns) if columns else max(map(len, rows), default=0)
+        suspects: Iterable[int] = range(len(rows))
+        if self._are_clean() and not self._may_be_too_large(starts, ends):
+            widths = list(map(len, rows))
+            suspects = [] if widths.count(width or -1) == len(rows) else _find_others(widths, width)
+        bad = {n for n in suspects if not self._is_good(batch, starts[n], ends[n], rows[n], width)}
+        if bad:
+            good = [index for index in range(len(rows)) if index not in bad]
+            starts, ends = [starts[index] for index in good], [ends[index] for index in good]
+            batch.values = [rows[index] for index in good]
             batch.numbers = starts
         blocks = list(self._blocks)
         batch.get_raw = lambda index: cut_raw(_join_lines(blocks, starts[index], ends[index]), self._limit)
         return batch
+
+    def _are_clean(self) -> bool:
+        """Return whether the lines at hand have neither a NUL nor undecodable bytes."""
+        return all(block.is_clean for block in self._blocks)
 
     def _may_be_too_large(self, starts: list[int], ends: list[int]) -> bool:
         """Return whether a row may exceed the limit; counted roughly, as it is asked for every batch."""
@@ -237,16 +255,14 @@ class _RowStream:
             lines += max(map(sub, ends, starts))
         return 4 * lines * self._text.longest > self._limit
 
-    def _is_good(
-        self, batch: RowBatch, start: int, end: int, row: list[str], width: int, *, has_columns: bool
-    ) -> bool:
+    def _is_good(self, batch: RowBatch, start: int, end: int, row: list[str], width: int) -> bool:
         """Return whether a row can be parsed; count a blank one, and note a reject."""
         if not row:
             batch.blank += 1
             return False
         raw = self._get_raw(start, end)
         reject = find_fault(raw, self._limit)
-        if reject is None and len(row) != width and has_columns:
+        if reject is None and len(row) != width:
             if not raw.strip():
                 batch.blank += 1
                 return False
@@ -260,8 +276,13 @@ class _RowStream:
         return _join_lines(self._blocks, start, end)
 
 
-def _join_lines(blocks: Iterable[tuple[int, list[str]]], start: int, end: int) -> str:
+def _find_others(widths: list[int], width: int) -> list[int]:
+    """Return the indexes of rows that have another number of columns, or none."""
+    return [index for index, each in enumerate(widths) if each != width or not each]
+
+
+def _join_lines(blocks: Iterable[_Block], start: int, end: int) -> str:
     """Return the text of lines by their numbers, both included."""
     return "".join(
-        line for first, lines in blocks for line in lines[max(0, start - first) : max(0, end + 1 - first)]
+        line for first, lines, _ in blocks for line in lines[max(0, start - first) : max(0, end + 1 - first)]
     )

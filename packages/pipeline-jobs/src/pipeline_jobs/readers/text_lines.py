@@ -59,7 +59,7 @@ class TextLines:
             number is odd, one is added. So a quoted field that begins in it, or ends, does so still.
 
     Attributes:
-        is_clean: False once a line has had a NUL or undecodable bytes.
+        is_clean: whether the lines of the last block had neither a NUL nor undecodable bytes.
         longest: characters of the longest line so far, counted roughly.
     """
 
@@ -94,7 +94,7 @@ class TextLines:
             decoded += len(block)
             half = "\r" if block and text.endswith("\r") else ""
             text = text[: len(text) - len(half)]
-            self._note_faults(text)
+            self.is_clean = _is_clean(pending.text, text)
             lines = list(StringIO(text, newline=""))
             last = lines.pop() if lines and not lines[-1].endswith(_LINE_ENDS) else ""
             if lines:
@@ -107,15 +107,15 @@ class TextLines:
             self.longest = max(self.longest, len(pending.text))
             yield [pending.end("")]
 
-    def _note_faults(self, text: str) -> None:
-        if not self.is_clean:
-            return
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            self.is_clean = False
-        if "\0" in text:
-            self.is_clean = False
+
+def _is_clean(*texts: str) -> bool:
+    """Return whether texts have neither a NUL nor undecodable bytes."""
+    try:
+        return all(text.isascii() or text.encode() is not None for text in texts) and not any(
+            "\0" in text for text in texts
+        )
+    except UnicodeEncodeError:
+        return False
 
 
 def find_fault(raw: str, max_bytes: int) -> Reject | None:

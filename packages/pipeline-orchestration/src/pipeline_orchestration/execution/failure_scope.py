@@ -9,7 +9,7 @@ from pipeline_orchestration.results import RunResult
 # All inputs share the output folder, the database and the engine: their failures concern every input ...
 _SHARED_KINDS = ("output", "database", "corrupt", "orchestration")
 # ... but for these, which concern one input.
-_OWN_CODES = ("orchestration.worker_lost", "orchestration.not_run")
+_OWN_CODES = ("database.constraint", "orchestration.worker_lost", "orchestration.not_run")
 _UNREACHABLE = "input.unreachable"  # known after half a minute, which every input of the store would take
 _ALL = ""  # no remote store is called that
 
