@@ -174,6 +174,42 @@ def test_reasons_do_not_quote_the_data(write, tmp_path, kind):
     assert "private" not in result.error
 
 
+class Careless(pydantic.BaseModel):
+    name: str
+
+    @pydantic.field_validator("name", mode="before")
+    @classmethod
+    def shorten_name(cls, value):
+        return value.strip()
+
+
+class CarelessStruct(msgspec.Struct):
+    name: str | None
+
+    def __post_init__(self):
+        self.name = self.name.strip()
+
+
+@dataclass
+class CarelessData:
+    name: str | None
+
+    def __post_init__(self):
+        self.name = self.name.strip()
+
+
+@pytest.mark.parametrize("kind", [Careless, CarelessStruct, CarelessData])
+def test_a_bug_in_a_rule_names_the_line(write, tmp_path, kind):
+    """An empty value is None, which rules in the form of code may not expect."""
+    text = "name,x\na,\n\n,\n,\n"
+    reader = Csv(unknown="ignore")
+
+    result = JobA(tmp_path / "out", reader=reader, record=kind, max_rejects=9).execute(write(text))
+
+    assert "internal.AttributeError" == result.code
+    assert ["in the row of line 4"] == result.exception.__notes__
+
+
 def test_a_refusal_names_ten_rejects_and_writes_nothing(write, tmp_path):
     text = HEADER + GOOD + 12 * "x,c,1,2026-11-30T08:00:00,\n"
 

@@ -6,7 +6,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
-from peewee import Database
+from peewee import Database, Model
 
 from pipeline_jobs import BatchId, Finalized, Loaded, OnDuplicate, Record, Source
 from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
@@ -226,19 +226,19 @@ class PeeweeStore:
             raise build_not_found_error(batch_id, self._backend.where)
 
     @contextmanager
-    def database(self) -> Iterator[Database]:
+    def database(self, *models: type[Model]) -> Iterator[Database]:
         """Open the database for queries of one's own with Peewee; the tables are made if they are missing.
 
-        Within the block, our models, such as `ProcessingBatch`, are bound to it. Peewee binds them for all
-        threads, so threads that use different stores call ``query.execute(database)``. Errors of queries are
-        Peewee's own.
+        Within the block, our models, such as `ProcessingBatch`, are bound to it, and so are `models`, such as
+        the one of `into`. Peewee binds them for all threads, so threads that use different stores call
+        ``query.execute(database)``. Errors of queries are Peewee's own.
 
         Raises:
             DatabaseError: the database cannot be used.
         """
         with self._connector.queue():
             database = self._backend.make_peewee_database(self.busy_timeout)
-        with database.connection_context(), database.bind_ctx(_MODELS):
+        with database.connection_context(), database.bind_ctx([*_MODELS, *models]):
             yield database
 
 

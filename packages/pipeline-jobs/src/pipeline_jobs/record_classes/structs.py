@@ -1,10 +1,11 @@
 """Records as msgspec Structs and dataclasses."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING
 from dataclasses import fields as list_fields
+from functools import partial
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -40,7 +41,11 @@ class _MsgspecClass(RecordClass):
             keys = columns.keys or [field.key for field in self.fields]
             pairs = [(n, key) for n, key in enumerate(keys) if key is not None]
             values = [{key: row[n] for n, key in pairs} for row in values]
-        records = self._convert(values, kind, faults, is_typed=batch.is_typed)
+        try:
+            records = self._convert(values, kind, faults, is_typed=batch.is_typed)
+        except Exception as error:
+            _note_line(error, batch, values, partial(msgspec.convert, type=kind, strict=batch.is_typed))
+            raise
         return self.sort_out(batch, records, faults)
 
     def _arrange(self, values: list[Any], columns: Columns) -> list[Any] | None:
@@ -98,6 +103,18 @@ class _MsgspecClass(RecordClass):
         is_rule = refusal.kind is RejectKind.RULE
         unnamed = f"a rule of {self.schema.name}" if is_rule else "a value of another type"
         return Fault(refusal.kind, column, refusal.reason or unnamed)
+
+
+def _note_line(error: Exception, batch: RowBatch, values: list[Any], make: Callable[[Any], object]) -> None:
+    """Add the line to an exception that comes from a bug in the code of a class, and refuses no row."""
+    for number, value in zip(batch.numbers, values, strict=True):
+        try:
+            make(value)
+        except type(error):
+            error.add_note(f"in the row of line {number}")
+            return
+        except Exception:  # noqa: BLE001, S112  # a row that is refused, or another bug of the class
+            continue
 
 
 class StructClass(_MsgspecClass):
