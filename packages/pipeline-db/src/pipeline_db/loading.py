@@ -25,6 +25,7 @@ from .queries import (
     PROVE_LOAD,
     UPDATE_RECORDS_HASH,
     count_rows,
+    split_target,
 )
 
 _TIME = ProcessingBatch.created_at
@@ -123,7 +124,8 @@ def _finalize_batch(transaction: Transaction, batch_id: int, where: str) -> Fina
     rejected = rejected_count or 0
     if status == FINALIZED:
         return Finalized(BatchId(batch_id), record_count, already=True, rejected=rejected)
-    _compare_count(transaction, batch_id, target, record_count, "records", "loaded")
+    for table in split_target(target):
+        _compare_count(transaction, batch_id, table, record_count, "records", "loaded")
     if rejected_count is not None:
         _compare_count(transaction, batch_id, REJECTS.name, rejected, "rejects", "rejected")
     now = _current_time()
