@@ -126,3 +126,12 @@ def test_a_file_is_loaded_with_the_record_class_of_the_model(sqlite_store, tmp_p
     assert [(4, "rule", "price"), (5, "rule", "price")] == [
         (reject.line_number, reject.kind, reject.column) for reject in sqlite_store.rejects(batch_id)
     ]
+
+
+def test_a_record_class_is_made_once_for_each_model():
+    assert derive_record(OrderRow) is derive_record(OrderRow)
+
+
+def test_what_is_no_model_has_no_record_class():
+    with pytest.raises(TypeError, match="expected a subclass of BatchRecord"):
+        derive_record(Customer)
