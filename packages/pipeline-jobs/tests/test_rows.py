@@ -507,6 +507,18 @@ def test_secrets_are_no_fields_of_a_record(tmp_path):
         JobA(tmp_path, record=Login)
 
 
+@pytest.mark.parametrize("make", [lambda kind: kind, dataclass], ids=["msgspec", "dataclass"])
+def test_a_rule_that_msgspec_cannot_check_is_refused_at_once(tmp_path, make):
+    """Not at the first row, when a run has begun."""
+    base = msgspec.Struct if make is not dataclass else object
+
+    class Price(base):
+        amount: Annotated[Decimal, msgspec.Meta(gt=0)]
+
+    with pytest.raises(TypeError, match=r"Price: "):
+        JobA(tmp_path, record=make(Price))
+
+
 def test_a_fingerprint_changes_with_the_rules(tmp_path):
     class One(msgspec.Struct):
         id: int

@@ -22,7 +22,18 @@ _SLICE = 64
 
 
 class _MsgspecClass(RecordClass):
-    """A class that msgspec makes records of."""
+    """A class that msgspec makes records of.
+
+    Raises:
+        TypeError: msgspec knows no values of such a type, as for a bound on a ``Decimal``.
+    """
+
+    def __init__(self, kind: type, fields: Sequence[Field], columns: Sequence[str]) -> None:
+        super().__init__(kind, fields, columns)
+        try:
+            convert_all([], kind)
+        except TypeError as error:
+            raise TypeError(f"{kind.__qualname__}: {error}") from error
 
     @property
     @abstractmethod
