@@ -121,10 +121,16 @@ def _apply_calls(calls: list[tuple[str, str]], words: str) -> _Breach:
 _WRITE, _SYNC = ("write", "3</d/.x.tmp>"), ("fsync", "3</d/.x.tmp>")
 _LINK, _REPORT = ("link", '"/d/.x.tmp", "/d/x"'), ("write", "1</d/out>")
 
-_COPY_BATCH = """
+_ADD_EMPTY_BATCH = """
+    CREATE TEMP TABLE copy AS SELECT * FROM processing_batches;
+    UPDATE copy SET id = 2, record_count = 0;
+    INSERT INTO processing_batches SELECT * FROM copy;
+"""
+_LOAD_TWICE = """
     CREATE TEMP TABLE copy AS SELECT * FROM processing_batches;
     UPDATE copy SET id = 2;
     INSERT INTO processing_batches SELECT * FROM copy;
+    INSERT INTO processed_records SELECT 2, line_number, content FROM processed_records;
 """
 _SHOW_UNFINISHED = """
     DROP VIEW finalized_orders;
@@ -158,11 +164,11 @@ _BROKEN: dict[str, _Breach] = {
         "INSERT INTO processed_records VALUES (9, 1, 'x')", "foreign_key_check"
     ),
     "a second batch": _break_database(
-        f"{_COPY_BATCH}; UPDATE processing_batches SET record_count = 0 WHERE id = 2",
+        _ADD_EMPTY_BATCH,
         "the records are not the lines",
     ),
     "a second batch with all records": _break_database(
-        f"{_COPY_BATCH}; INSERT INTO processed_records SELECT 2, line_number, content FROM processed_records",
+        _LOAD_TWICE,
         "expected one finalized batch",
     ),
     "a database without its table of batches": _break_prefect_database(
@@ -172,7 +178,7 @@ _BROKEN: dict[str, _Breach] = {
         "DELETE FROM processed_records WHERE line_number = 3", "has 39 rows"
     ),
     "a source loaded twice by a run on Prefect": _break_prefect_database(
-        f"{_COPY_BATCH}; INSERT INTO processed_records SELECT 2, line_number, content FROM processed_records",
+        _LOAD_TWICE,
         "a source was loaded twice",
     ),
     "a document without one of its rejects": _break_document(

@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from checks import DATABASE, RunFolder, check_integrity
+from checks import DATABASE, RunFolder, check_integrity, read_batches
+from contents import LINES, Content
+from orders import ORDERS
 from processes import ProcessResult, build_arguments, force_journal, fork_child, run_in_process
 from sweep import Point, Sweep, require
 
@@ -59,15 +61,16 @@ def _check_different_files(processes: int, mode: str, folder: Path) -> None:
 
 def make_same_points(size: int | None, random: Random) -> Iterator[Point]:
     """Load the same file from 16 processes."""
-    for _ in range(size or 1):
-        mode = random.choice(["DELETE", "WAL"])
-        yield Point(f"the same file by {_PROCESSES} processes, {mode}", partial(_check_same_file, mode))
+    for number in range(size or 1):
+        mode, content = random.choice(["DELETE", "WAL"]), (LINES, ORDERS)[number % 2]
+        label = f"the same {content.name} by {_PROCESSES} processes, {mode}"
+        yield Point(label, partial(_check_same_file, mode, content))
 
 
-def _check_same_file(mode: str, folder: Path) -> None:
-    place = RunFolder(folder)
+def _check_same_file(mode: str, content: Content, folder: Path) -> None:
+    place = RunFolder(folder, content)
     place.write_input()
-    words = build_arguments("run-all", "--json", "input.txt")
+    words = build_arguments(*content.options, "run-all", *content.run_options, "--json", content.name)
     results = run_together([partial(run_in_process, words, mode=mode)] * _PROCESSES, folder)
     for result in results:
         require(result.code == 0, result)
@@ -84,7 +87,7 @@ def _check_same_file(mode: str, folder: Path) -> None:
 
 def make_race_points(size: int | None, random: Random) -> Iterator[Point]:
     """Have 16 processes try at once what must happen only once."""
-    for number in range(size or 3):
+    for number in range(size or len(_RACES)):
         mode = random.choice(["DELETE", "WAL"])
         name, check = list(_RACES.items())[number % len(_RACES)]
         yield Point(f"{name} by {_PROCESSES} processes, {mode}", partial(check, mode))
@@ -100,15 +103,20 @@ def _check_opening(mode: str, folder: Path) -> None:
 
 def _check_migration(mode: str, folder: Path) -> None:
     """Bring a database of the first release up to date."""
-    (folder / DATABASE).parent.mkdir()
-    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
-        for statement in STEPS[0]:
-            database.execute(statement)
-        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        database.execute("PRAGMA user_version = 1")
+    _make_old_database(folder, steps=1)
     _check_opening(mode, folder)
     with closing(sqlite3.connect(folder / DATABASE)) as database:
         require([(len(STEPS),)] == list(database.execute("PRAGMA user_version")), "not migrated")
+
+
+def _make_old_database(folder: Path, steps: int) -> None:
+    (folder / DATABASE).parent.mkdir()
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        for step in STEPS[:steps]:
+            for statement in step:
+                database.execute(statement)
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version = {steps}")
 
 
 def _check_finalization(mode: str, folder: Path) -> None:
@@ -119,10 +127,48 @@ def _check_finalization(mode: str, folder: Path) -> None:
     require(answers == {"False\n": 1, "True\n": _PROCESSES - 1}, f"not finalized exactly once: {answers}")
 
 
+def _check_new_table(mode: str, folder: Path) -> None:
+    """Create a table of one's own: each process loads another file into it."""
+    _load_orders(mode, folder)
+
+
+def _check_migration_to_rows(mode: str, folder: Path) -> None:
+    """Bring a database up to date that has lines only, and create a table of one's own."""
+    _make_old_database(folder, steps=2)
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        database.execute(
+            "INSERT INTO processing_batches VALUES (7, 'file:///old', 'old', ?, 1, 'loaded', ?, NULL, NULL)",
+            ["0" * 64, "2026-01-02 03:04:05.000006"],
+        )
+        database.execute("INSERT INTO processed_records VALUES (7, 1, 'old')")
+    _load_orders(mode, folder)
+    ids = sorted(batch.batch_id for batch in read_batches(folder / DATABASE))
+    require(ids == [*range(7, 8 + _PROCESSES)], f"ids were used twice or left out: {ids}")
+
+
+def _load_orders(mode: str, folder: Path) -> None:
+    """Load orders from as many files as there are processes, and check that each is there as a whole."""
+    words = build_arguments(*ORDERS.options, "run-all", *ORDERS.run_options)
+    works = []
+    for number in range(_PROCESSES):
+        (folder / f"{number}.csv").write_text(ORDERS.text, encoding="utf-8", newline="")
+        works.append(partial(run_in_process, [*words, f"{number}.csv"], mode=mode))
+    for result in run_together(works, folder):
+        require(result.code == 0, result)
+    batches = [batch for batch in read_batches(folder / DATABASE) if batch.target == ORDERS.table]
+    require(len(batches) == len({batch.source for batch in batches}) == _PROCESSES, f"batches: {batches}")
+    with closing(sqlite3.connect(folder / DATABASE)) as database:
+        for batch in batches:
+            require(batch.counts == ORDERS.counts and batch.status == "finalized", batch)
+            ORDERS.check_records(ORDERS.read_records(database, batch.batch_id))
+
+
 _RACES: Mapping[str, Callable[[str, Path], None]] = {
     "opening": _check_opening,
     "migration": _check_migration,
     "finalization": _check_finalization,
+    "opening a table of one's own": _check_new_table,
+    "migration before typed rows": _check_migration_to_rows,
 }
 
 
@@ -158,7 +204,7 @@ DIFFERENT = Sweep(
 )
 SAME = Sweep(
     "same-file",
-    "16 processes run the same command on the same file",
+    "16 processes run the same command on the same file, of lines or of typed rows",
     "one batch, loaded by one of them; the others report its id",
     make_same_points,
     short=30,
@@ -167,7 +213,8 @@ SAME = Sweep(
 )
 RACES = Sweep(
     "races",
-    "16 processes at once open a new database, migrate an old one, finalize a batch",
+    "16 processes at once open a new database, migrate an old one, finalize a batch, create a table of one's "
+    "own",
     "the operation happens once, and no process fails",
     make_race_points,
     short=90,

@@ -125,5 +125,5 @@ class Orders:
 
 
 ORDERS = Orders(40)
-LARGE_ORDERS = Orders(8_000, "x" * 1_000)
-"""Several chunks, as `LARGE_LINES`."""
+LARGE_ORDERS = Orders(11_000, "x" * 500)
+"""Several chunks, as `LARGE_LINES`, and several batches of rows."""

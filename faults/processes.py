@@ -4,6 +4,7 @@ A child is forked after all imports. It starts in milliseconds, and its system c
 """
 
 import ctypes
+import encodings.utf_8_sig  # noqa: F401  # as the imports below that no line names
 import os
 import signal
 import subprocess

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from pipeline_cli import streams
 from pipeline_cli.main import main
-from pipeline_jobs.documents import handwritten, reader, strict_json
+from pipeline_jobs.documents import handwritten, pieces, strict_json
 from pipeline_jobs.storage import content
 from pipeline_orchestration import testing
 
@@ -157,7 +157,7 @@ def small_blocks():
     @contextmanager
     def patch_sizes(block, chunk=handwritten.CHUNK):
         with pytest.MonkeyPatch.context() as patch:
-            for module in (content, reader, strict_json):
+            for module in (content, pieces, strict_json):
                 patch.setattr(module, "BLOCK", block)
             patch.setattr(handwritten, "CHUNK", chunk)
             yield

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline_db import PeeweeStore  # noqa: F401  # imported before there are children
 from pipeline_jobs import base
-from pipeline_jobs.documents import handwritten, reader, strict_json
+from pipeline_jobs.documents import handwritten, pieces, strict_json
 from pipeline_jobs.storage import content
 from pipeline_orchestration import PipelineRunner
 from pipeline_orchestration.engines import dispatch  # noqa: F401  # imported before there are children
@@ -51,7 +51,7 @@ def run(request, writer_end):
         if steps == request["kill_at"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    for module in (content, reader, strict_json):
+    for module in (content, pieces, strict_json):
         module.BLOCK = 4
     handwritten.CHUNK = 2
     execute = base.BaseJob.execute

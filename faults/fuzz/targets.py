@@ -10,10 +10,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from unittest.mock import patch
 
+import msgspec
 from sweep import require
 
 from pipeline_jobs import InputError, JobA, parse_batch_id
-from pipeline_jobs.documents import handwritten, reader, strict_json
+from pipeline_jobs.documents import handwritten, pieces, reader, strict_json
 from pipeline_jobs.documents.header import parse_header
 from pipeline_jobs.documents.splitter import LineSplitter
 from pipeline_jobs.documents.writer import parse_head
@@ -87,7 +88,7 @@ def fuzz_document(data: bytes) -> None:
     path = _get_work_folder() / "x.json"
     path.write_bytes(data)
     with ExitStack() as stack:
-        for module in (reader, strict_json):
+        for module in (pieces, strict_json):
             stack.enter_context(patch.object(module, "BLOCK", block))
         stack.enter_context(patch.object(handwritten, "CHUNK", 2))
         found = _read_or_refuse(path)
@@ -227,11 +228,13 @@ def fuzz_header(data: bytes) -> None:
             with suppress(InputError):
                 parse_header(values, "x")
     if recognised:
-        source, length = recognised
-        completed = json.loads(data[:length] + b"]}")
+        completed = json.loads(data[: recognised.length] + b"]}")
         require(completed.pop("records") == [], completed)
+        schema = recognised.schema
+        require(completed.pop("schema", None) == (schema and msgspec.to_builtins(schema)), completed)
+        completed["version"] -= schema is not None  # the next version adds the schema, and nothing else
         strictly = parse_header(completed, "x").origin
-        require(strictly == source, strictly, source)
+        require(strictly == recognised.source, strictly, recognised.source)
 
 
 def fuzz_crossing(data: bytes) -> None:

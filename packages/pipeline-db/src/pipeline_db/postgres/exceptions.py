@@ -87,7 +87,9 @@ def describe_rejection(error: psycopg.Error, copied: Sequence[CopyRows]) -> str 
         return None
     found = _COPY_LINE.search(error.diag.context or "")
     line = found and _find_line(int(found[1]), copied)
-    where = f"table {copied[0].table}, " + (f"line {line}" if line else "line unknown")
+    if line is None:  # a foreign key, which is checked at the end of the COPY
+        line = f"{copied[0].line_numbers[0]} to {copied[-1].line_numbers[-1]}"
+    where = f"table {copied[0].table}, line {line}"
     if isinstance(error, psycopg.IntegrityError):  # names the constraint only
         return f"{where}: {escape(' '.join((error.diag.message_primary or '').split()))}"
     return f"{where}: a value does not fit its column (SQLSTATE {error.sqlstate})"
