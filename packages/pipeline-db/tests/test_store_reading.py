@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from peewee import Model, TextField
 
 from pipeline_db import Batch, DatabaseError, PeeweeStore, ProcessedRecord, ProcessingBatch
 from pipeline_db import store as store_module
@@ -99,6 +100,22 @@ def test_a_query_of_ones_own_needs_no_database_named(store):
     assert "x.txt" == batch.source_name
     assert database.is_closed()
     assert ProcessedRecord._meta.database is None
+
+
+def test_a_model_of_ones_own_is_bound_for_the_block(store):
+    class Total(Model):
+        name = TextField()
+
+    load(store)
+
+    with store.database(Total):
+        Total.create_table()
+        Total.create(name="words")
+        names = [total.name for total in Total.select()]
+        records = ProcessedRecord.select().count()
+
+    assert (["words"], 3) == (names, records)
+    assert Total._meta.database is None
 
 
 def test_a_table_of_ones_own_can_be_kept_beside_the_batches(store):

@@ -1,11 +1,16 @@
 """Typed rows in the table of a model."""
 
+import multiprocessing
+import signal
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from peewee import (
     BigIntegerField,
     BinaryUUIDField,
@@ -18,7 +23,9 @@ from peewee import (
     DoubleField,
     Field,
     FloatField,
+    ForeignKeyField,
     IntegerField,
+    Model,
     SmallIntegerField,
     TextField,
     TimeField,
@@ -406,7 +413,7 @@ def test_lines_of_text_are_refused(store):
 
 @pytest.mark.parametrize("model", [object, BatchRecord, OrderRow(), None])
 def test_what_is_no_model_is_refused(store, model):
-    with pytest.raises(TypeError, match="expected a subclass of BatchRecord"):
+    with pytest.raises(TypeError, match="expected a subclass of BatchRecord or Target"):
         store.into(model)
 
 
@@ -468,3 +475,117 @@ def test_a_column_that_was_added_appears_in_the_view(store, ask):
     store.finalize(batch_id)
 
     assert [("y",)] == ask(store, "SELECT note FROM finalized_orders")
+
+
+def test_a_killed_process_leaves_neither_rows_nor_rejects(store, ask):
+    """And nothing of the batch; the table itself may stay, where it was made in a transaction of its own."""
+    context = multiprocessing.get_context("fork")
+    loading = context.Event()
+    many = [(n + 1, [n, "x" * 20, None]) for n in range(30_000)]
+
+    def run():
+        table = store.into(OrderRow)
+        schema, chunks = make_chunks(table, many, rejects=[(40_000, REJECT)], size=10_000)
+
+        def iterate():
+            yield from chunks
+            loading.set()
+            signal.pause()
+
+        table.load_rows(A, schema, Sums(30_001, 30_000, 1), iterate(), SKIP)
+
+    process = context.Process(target=run)
+    process.start()
+    assert loading.wait(60)
+    process.kill()
+    process.join()
+
+    assert [] == store.batches()
+    load(store.into(OrderRow))
+    assert [(3,)] == ask(store, "SELECT count(*) FROM orders")
+    assert [(0,)] == ask(store, "SELECT count(*) FROM rejected_records")
+
+
+def test_loads_at_the_same_time_create_the_table_once(store, ask):
+    """On a server, they do not wait for each other otherwise."""
+    with ThreadPoolExecutor(4) as pool:
+        loading = [
+            pool.submit(load, store.into(OrderRow), source=Source(f"file:///{n}", f"{n}")) for n in range(8)
+        ]
+
+    assert 8 == len({each.result().batch_id for each in loading})
+    assert [(24,)] == ask(store, "SELECT count(*) FROM orders")
+
+
+class Customer(Model):
+    """A table of a team."""
+
+    code = CharField(max_length=4, primary_key=True)
+
+    class Meta:
+        table_name = "customers"
+
+
+class Sale(BatchRecord):
+    """A row that refers to it."""
+
+    customer = ForeignKeyField(Customer, on_delete="RESTRICT")
+
+
+@pytest.mark.parametrize("column", ["customer", "customer_id"])
+def test_a_row_may_refer_to_a_table_of_a_team(store, ask, column):
+    store.load(A, [], SKIP)
+    ask(store, "CREATE TABLE customers (code varchar(4) PRIMARY KEY)")
+    ask(store, "INSERT INTO customers VALUES ('abcd')")
+    table = store.into(Sale)
+
+    load(table, [(1, ["abcd"])], columns=[column])
+    table.check()
+
+    lines = "3" if store.path else "2 to 3"  # a server checks foreign keys at the end of a statement
+    with pytest.raises(DatabaseError, match=rf"table sale, line {lines}: .*(?i:foreign key)") as caught:
+        load(table, [(2, ["abcd"]), (3, ["xyz"])], columns=[column])
+    assert "database.constraint" == caught.value.code
+    assert [("abcd",)] == ask(store, "SELECT customer_id FROM sale")
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=5, min_value=-(10**9), max_value=10**9)
+OFFSETS = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+MOMENTS = st.datetimes(timezones=st.none() | OFFSETS)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-(2**63), 2**63 - 1),
+            st.none() | st.floats(allow_nan=False, allow_infinity=False),
+            st.none() | DECIMALS,
+            st.none() | TEXTS,
+            st.none() | MOMENTS.filter(lambda time: 2 < time.year < 9998),
+            st.none() | st.binary(),
+        ),
+        max_size=8,
+    )
+)
+def test_any_values_are_read_back_from_both_databases(sqlite_store, postgres_store, read, rows):
+    columns = ["big", "double", "number", "text", "moment", "blob"]
+    expected = [
+        (
+            *row[:4],
+            row[4] and (row[4].astimezone(UTC).replace(tzinfo=None) if row[4].tzinfo else row[4]),
+            row[5],
+        )
+        for row in rows
+    ]
+    source = Source(f"file:///{uuid.uuid4()}", "x")
+    for store in (sqlite_store, postgres_store):
+        numbered = [(number, list(row)) for number, row in enumerate(rows, 1)]
+        batch_id = load(store.into(AllTypes), numbered, source=source, columns=columns, size=3).batch_id
+
+        query = AllTypes.select().where(AllTypes.batch == batch_id)
+        places = [AllTypes._meta.sorted_field_names.index(name) for name in columns]
+        found = [tuple(row[place] for place in places) for row in read(store, AllTypes, query)]
+        found = [(*row[:5], row[5] if row[5] is None else bytes(row[5])) for row in found]
+        assert expected == found

@@ -129,6 +129,12 @@ def test_a_long_line_does_not_take_the_rows_after_it(block):
     assert [(2, "too_large"), (3, "too_large")] == [each[:2] for each in list_rejects(batches)]
 
 
+def test_a_long_last_line_without_an_end_is_a_reject():
+    batches = read(b'a,b\n1,"' + 50 * b"x" + b'"', limit=20)
+
+    assert [(2, "too_large")] == [each[:2] for each in list_rejects(batches)]
+
+
 @pytest.mark.parametrize(
     ("data", "code", "text"),
     [

@@ -174,6 +174,54 @@ def test_reasons_do_not_quote_the_data(write, tmp_path, kind):
     assert "private" not in result.error
 
 
+def test_the_reason_of_a_pattern_is_its_description(write, run):
+    class Item(msgspec.Struct):
+        code: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="three capitals")] | None = None
+        name: Annotated[str, msgspec.Meta(pattern="^[a-z]+$")] = "a"
+
+    _, document = run(write("code,name\nABC,a\nabc,a\nABC,A\n"), record=Item, max_rejects=2)
+
+    assert ["expected three capitals", "Expected str matching regex '^[a-z]+$'"] == [
+        row["reject"]["reason"] for row in document["records"][1:]
+    ]
+
+
+class Careless(pydantic.BaseModel):
+    name: str
+
+    @pydantic.field_validator("name", mode="before")
+    @classmethod
+    def shorten_name(cls, value):
+        return value.strip()
+
+
+class CarelessStruct(msgspec.Struct):
+    name: str | None
+
+    def __post_init__(self):
+        self.name = self.name.strip()
+
+
+@dataclass
+class CarelessData:
+    name: str | None
+
+    def __post_init__(self):
+        self.name = self.name.strip()
+
+
+@pytest.mark.parametrize("kind", [Careless, CarelessStruct, CarelessData])
+def test_a_bug_in_a_rule_names_the_line(write, tmp_path, kind):
+    """An empty value is None, which rules in the form of code may not expect."""
+    text = "name,x\na,\n\n,\n,\n"
+    reader = Csv(unknown="ignore")
+
+    result = JobA(tmp_path / "out", reader=reader, record=kind, max_rejects=9).execute(write(text))
+
+    assert "internal.AttributeError" == result.code
+    assert ["in the row of line 4"] == result.exception.__notes__
+
+
 def test_a_refusal_names_ten_rejects_and_writes_nothing(write, tmp_path):
     text = HEADER + GOOD + 12 * "x,c,1,2026-11-30T08:00:00,\n"
 
@@ -469,6 +517,18 @@ def test_secrets_are_no_fields_of_a_record(tmp_path):
 
     with pytest.raises(TypeError, match=r"Login\.password: secrets are not loaded"):
         JobA(tmp_path, record=Login)
+
+
+@pytest.mark.parametrize("make", [lambda kind: kind, dataclass], ids=["msgspec", "dataclass"])
+def test_a_rule_that_msgspec_cannot_check_is_refused_at_once(tmp_path, make):
+    """Not at the first row, when a run has begun."""
+    base = msgspec.Struct if make is not dataclass else object
+
+    class Price(base):
+        amount: Annotated[Decimal, msgspec.Meta(gt=0)]
+
+    with pytest.raises(TypeError, match=r"Price: "):
+        JobA(tmp_path, record=make(Price))
 
 
 def test_a_fingerprint_changes_with_the_rules(tmp_path):

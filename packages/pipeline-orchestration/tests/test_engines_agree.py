@@ -60,7 +60,7 @@ class Swap(BaseJob[Path, Path]):
         return value
 
     def single_job(self, value):
-        other = value.with_name("other")
+        other = value.with_suffix(".other")  # each input has its own
         other.write_text('["other"]')
         other.rename(value)
         return value

@@ -37,7 +37,7 @@ class _PendingLine:
 
     def end(self, text: str) -> str:
         """Append the end of the line, and return the whole line; the next one begins."""
-        if len(self.text) + len(text) > self._most:
+        if self._dropped_quotes or len(self.text) + len(text) > self._most:
             content = text.rstrip("\r\n")
             self.add(content)
             text = self._quote * (self._dropped_quotes % 2) + text[len(content) :]
@@ -55,8 +55,8 @@ class TextLines:
         where: the file as errors name it.
         encoding: as `parse_encoding` returns it; a byte order mark at the start is dropped.
         max_characters: limit on a line; of a longer one, one character more is kept.
-        quote: a character that the rest of a longer line is known to have an odd or even number of: if the
-            number is odd, one is added. So a quoted field that begins in it, or ends, does so still.
+        quote: if the rest of a longer line has an odd number of this character, one is added. So a quoted
+            field that begins in it, or ends, does so still, if its quotes are not wrong anyway.
 
     Attributes:
         is_clean: whether the lines of the last block had neither a NUL nor undecodable bytes.

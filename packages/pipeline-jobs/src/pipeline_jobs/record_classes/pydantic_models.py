@@ -77,7 +77,7 @@ class PydanticClass(RecordClass):
         records = self._many.validate_python(values)
         for index, record in enumerate(records):
             if record is None and index not in faults:
-                faults[index] = self._explain(values[index])
+                faults[index] = self._explain(values[index], batch.numbers[index])
         for index in faults:
             records[index] = None
         return self.sort_out(batch, records, faults)
@@ -96,14 +96,17 @@ class PydanticClass(RecordClass):
         rows = [dict(zip(keys, row, strict=False)) for row in contents]
         return self._all.validate_json(msgspec.json.encode(rows))
 
-    def _explain(self, row: Mapping[str, object]) -> Fault:
-        """Return why pydantic refuses a row."""
+    def _explain(self, row: Mapping[str, object], number: int) -> Fault:
+        """Return why pydantic refuses a row; the line number is for bugs in the code of the class."""
         try:
             self._one.validate_python(row)
         except ValidationError as error:
             first, *more = (self._explain_error(each) for each in error.errors(include_url=False))
             others = "".join(f"; {fault.column}: {fault.reason}" for fault in more)
             return first._replace(reason=first.reason + others)
+        except Exception as error:
+            error.add_note(f"in the row of line {number}")
+            raise
         return Fault(RejectKind.RULE, None, f"a rule of {self.schema.name}")
 
     def _explain_error(self, error: ErrorDetails) -> Fault:

@@ -137,8 +137,9 @@ class RecordClass(ABC):
     def find_non_finite(self, records: Sequence[Any]) -> dict[int, Fault]:
         """Return faults for the records with a number that is none, or infinite."""
         found: dict[int, Fault] = {}
+        present = [record for record in records if record is not None]
         for name, get, are_finite in self._finite_checks:
-            if None in records or not are_finite(map(get, records)):
+            if not are_finite(map(get, present)):
                 for index, record in enumerate(records):
                     if record is not None and not are_finite([get(record)]):
                         found.setdefault(index, Fault(RejectKind.RULE, name, "not a finite number"))

@@ -1,10 +1,11 @@
 """Records as msgspec Structs and dataclasses."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING
 from dataclasses import fields as list_fields
+from functools import partial
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -14,14 +15,25 @@ from pipeline_jobs.documents.row_faults import Fault, Refusal, parse_refusal
 from pipeline_jobs.documents.rows import RejectKind
 from pipeline_jobs.readers.reader import RowBatch
 
-from .record_class import Columns, Field, ParsedRows, RecordClass
+from .record_class import Columns, Field, ParsedRows, RecordClass, flatten_hint
 
 _SLICE = 64
 """Rows that are parsed together when one of a batch does not fit; those before it are parsed twice."""
 
 
 class _MsgspecClass(RecordClass):
-    """A class that msgspec makes records of."""
+    """A class that msgspec makes records of.
+
+    Raises:
+        TypeError: msgspec knows no values of such a type, as for a bound on a ``Decimal``.
+    """
+
+    def __init__(self, kind: type, fields: Sequence[Field], columns: Sequence[str]) -> None:
+        super().__init__(kind, fields, columns)
+        try:
+            convert_all([], kind)
+        except TypeError as error:
+            raise TypeError(f"{kind.__qualname__}: {error}") from error
 
     @property
     @abstractmethod
@@ -40,7 +52,11 @@ class _MsgspecClass(RecordClass):
             keys = columns.keys or [field.key for field in self.fields]
             pairs = [(n, key) for n, key in enumerate(keys) if key is not None]
             values = [{key: row[n] for n, key in pairs} for row in values]
-        records = self._convert(values, kind, faults, is_typed=batch.is_typed)
+        try:
+            records = self._convert(values, kind, faults, is_typed=batch.is_typed)
+        except Exception as error:
+            _note_line(error, batch, values, partial(msgspec.convert, type=kind, strict=batch.is_typed))
+            raise
         return self.sort_out(batch, records, faults)
 
     def _arrange(self, values: list[Any], columns: Columns) -> list[Any] | None:
@@ -97,7 +113,27 @@ class _MsgspecClass(RecordClass):
             return Fault(RejectKind.TYPE, column, "no value")
         is_rule = refusal.kind is RejectKind.RULE
         unnamed = f"a rule of {self.schema.name}" if is_rule else "a value of another type"
-        return Fault(refusal.kind, column, refusal.reason or unnamed)
+        reason = refusal.reason or unnamed
+        if column and " matching regex " in reason and (described := self._describe_pattern(column)):
+            reason = f"expected {described}"
+        return Fault(refusal.kind, column, reason)
+
+    def _describe_pattern(self, column: str) -> str | None:
+        """Return the description of a field's pattern, which says more than the pattern."""
+        metas = [part for part in flatten_hint(self.hints[column]) if isinstance(part, msgspec.Meta)]
+        return next((meta.description for meta in metas if meta.pattern and meta.description), None)
+
+
+def _note_line(error: Exception, batch: RowBatch, values: list[Any], make: Callable[[Any], object]) -> None:
+    """Add the line to an exception that comes from a bug in the code of a class, and refuses no row."""
+    for number, value in zip(batch.numbers, values, strict=True):
+        try:
+            make(value)
+        except type(error):
+            error.add_note(f"in the row of line {number}")
+            return
+        except Exception:  # noqa: BLE001, S112  # a row that is refused, or another bug of the class
+            continue
 
 
 class StructClass(_MsgspecClass):
