@@ -74,6 +74,8 @@ UNIQUE = r"^Orders: a unique constraint without 'batch' would refuse the next ba
         (lambda: define({"table_name": "finalized_x"}), "the table name 'finalized_x' is taken"),
         (lambda: define({"table_name": 'a"b'}), "must be a word"),
         (lambda: define({"table_name": "x" * 54}), "at most 53 bytes"),
+        (lambda: define({"strict_tables": True}), "Meta.strict_tables and Meta.temporary are not supported"),
+        (lambda: define({"temporary": True}), "Meta.strict_tables and Meta.temporary are not supported"),
         (lambda: define({"schema": "sales"}), "Meta.schema is not supported"),
         (lambda: define(id=IntegerField(unique=True)), UNIQUE + r"\(\(\(\"batch\", 'id'\), True\),\)$"),
         (lambda: define({"indexes": ((("id",), True),)}, id=IntegerField()), UNIQUE),

@@ -143,4 +143,4 @@ def test_a_store_that_was_checked_checks_its_tables(store, ask):
         run.into(model)
 
     assert run.into(OrderRow) is run.into(OrderRow)
-    assert pickle.loads(pickle.dumps(run)).into(OrderRow).model is OrderRow
+    assert pickle.loads(pickle.dumps(run)).into(OrderRow).target is OrderRow

@@ -413,7 +413,7 @@ def test_lines_of_text_are_refused(store):
 
 @pytest.mark.parametrize("model", [object, BatchRecord, OrderRow(), None])
 def test_what_is_no_model_is_refused(store, model):
-    with pytest.raises(TypeError, match="expected a subclass of BatchRecord"):
+    with pytest.raises(TypeError, match="expected a subclass of BatchRecord or Target"):
         store.into(model)
 
 

@@ -174,6 +174,18 @@ def test_reasons_do_not_quote_the_data(write, tmp_path, kind):
     assert "private" not in result.error
 
 
+def test_the_reason_of_a_pattern_is_its_description(write, run):
+    class Item(msgspec.Struct):
+        code: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="three capitals")] | None = None
+        name: Annotated[str, msgspec.Meta(pattern="^[a-z]+$")] = "a"
+
+    _, document = run(write("code,name\nABC,a\nabc,a\nABC,A\n"), record=Item, max_rejects=2)
+
+    assert ["expected three capitals", "Expected str matching regex '^[a-z]+$'"] == [
+        row["reject"]["reason"] for row in document["records"][1:]
+    ]
+
+
 class Careless(pydantic.BaseModel):
     name: str
 

@@ -6,6 +6,7 @@ from .models import Batch, ProcessedRecord, ProcessingBatch, RejectedRecord, Rej
 from .row_types import derive_record
 from .store import PeeweeStore
 from .table_store import TableStore
+from .target import Target
 
 __all__ = [
     "Batch",
@@ -19,6 +20,7 @@ __all__ = [
     "RejectedRecord",
     "RejectedRow",
     "TableStore",
+    "Target",
     "derive_record",
     "examine_database",
 ]

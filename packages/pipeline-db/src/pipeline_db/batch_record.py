@@ -83,6 +83,8 @@ def _find_fault(model: type[BatchRecord]) -> str | None:
 
 def _find_table_fault(meta: Any) -> str | None:  # noqa: ANN401  # Peewee's stubs have no type for it
     name: str = meta.table_name
+    if meta.strict_tables or meta.temporary:
+        return "Meta.strict_tables and Meta.temporary are not supported; remove them"
     if meta.schema:
         return "Meta.schema is not supported; name the schema in the URL of the database (search_path)"
     if name.lower() in _RESERVED or name.lower().startswith(("sqlite_", "pg_", VIEW_PREFIX)):

@@ -1,13 +1,13 @@
 """Findings about batches and schema versions, worded the same for every database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline_jobs import Finding
 from pipeline_jobs.escaping import escape
 
 from .exceptions import CorruptError
 from .models import RejectedRecord, get_table_name
-from .queries import FINALIZED, LOADED
+from .queries import FINALIZED, LOADED, split_target
 
 REJECTS = get_table_name(RejectedRecord)
 
@@ -36,6 +36,12 @@ def describe_batches(by_status: Mapping[str, int], newest_unfinished: Sequence[i
     return Finding("batches", text, hint="repeat the command that loaded it")
 
 
+def list_tables(sums: Iterable[tuple[int, str, int, int]]) -> list[str]:
+    """Return the tables to count, given rows of `FIND_SUMS`; none if there are no typed rows."""
+    tables = {table for _, target, *_ in sums for table in split_target(target)}
+    return sorted({REJECTS, *tables}) if tables else []
+
+
 def describe_sums(
     sums: Sequence[tuple[int, str, int, int]], counts: Mapping[str, Mapping[int, int] | None], where: str
 ) -> Finding:
@@ -48,7 +54,8 @@ def describe_sums(
     """
     expected: dict[str, dict[int, int]] = {table: {} for table in counts}
     for batch_id, target, record_count, rejected_count in sums:
-        expected[target][batch_id] = record_count
+        for table in split_target(target):
+            expected[table][batch_id] = record_count
         expected[REJECTS][batch_id] = rejected_count
     faults: list[str] = []
     for table, found in counts.items():

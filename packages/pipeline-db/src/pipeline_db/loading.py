@@ -1,31 +1,20 @@
 """The life of a batch: records or rows are loaded as one batch, and the batch is finalized."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Sized
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from msgspec import UNSET
-
-from pipeline_jobs import (
-    BatchError,
-    BatchId,
-    Finalized,
-    Loaded,
-    OnDuplicate,
-    Record,
-    RecordsDigest,
-    Source,
-)
+from pipeline_jobs import BatchError, BatchId, Finalized, Loaded, OnDuplicate, Source
 from pipeline_jobs.concurrency.prefetch import prefetch_map
-from pipeline_jobs.documents.rows import Row, RowChunk, RowsDigest, Schema, Sums
 from pipeline_jobs.escaping import escape
 
-from .backend import Backend, EncodedRecords, MissingDatabaseError, Models, RowTable, Transaction
+from .backend import EncodedRecords, MissingDatabaseError, Models, Transaction
+from .batch_content import REJECTS, Content
 from .connector import Connector
-from .models import ProcessedRecord, ProcessingBatch, RejectedRecord, get_table_name
+from .models import ProcessingBatch
 from .queries import (
     FINALIZE_BATCH,
     FINALIZED,
@@ -34,119 +23,15 @@ from .queries import (
     LOADED,
     PROVE_FINALIZE,
     PROVE_LOAD,
-    SUMS,
     UPDATE_RECORDS_HASH,
     count_rows,
+    split_target,
 )
 
-LINES: str = get_table_name(ProcessedRecord)
-"""The target of lines, and of typed rows without a model."""
-
-_REJECTS = RowTable(
-    get_table_name(RejectedRecord),
-    ("job", "kind", "column_name", "reason", "raw"),
-)
 _TIME = ProcessingBatch.created_at
 
 type OpenTransaction = Callable[[str], AbstractContextManager[Transaction]]
 """Opens the transaction of a load, given its key."""
-
-type EncodeRows = Callable[[int, Sequence[Row[object]]], list[EncodedRecords]]
-"""Encodes rows of a batch for the tables of its target."""
-
-
-class Content[Chunk: Sized](Protocol):
-    """What a load puts into its batch: it describes the batch, and encodes each chunk.
-
-    Attributes:
-        described: values of columns of the batch that are known before the first chunk.
-    """
-
-    described: Mapping[str, object]
-
-    @property
-    def counted(self) -> tuple[int, int, str]:
-        """The numbers of records and of rejects so far, and the hash of both."""
-
-    def update(self, chunk: Chunk) -> object:
-        """Count and hash the next chunk."""
-
-    def encode(self, batch_id: int, chunk: Chunk) -> list[EncodedRecords]:
-        """Encode a chunk for `Transaction.insert_records`, table by table."""
-
-
-class Lines:
-    """Records: lines of text."""
-
-    described: Mapping[str, object] = {
-        "target": LINES,
-        "schema_name": None,
-        "schema_fingerprint": None,
-        **dict.fromkeys(SUMS),
-    }
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._digest = RecordsDigest()
-        self.update = self._digest.update
-
-    @property
-    def counted(self) -> tuple[int, int, str]:
-        """The number of records, no rejects, and the hash."""
-        return self._digest.count, 0, self._digest.sha256
-
-    def encode(self, batch_id: int, chunk: Sequence[Record]) -> list[EncodedRecords]:
-        """Encode records."""
-        return [self._backend.encode_records(batch_id, chunk)]
-
-
-class Rows:
-    """Typed rows, and the rejects among them.
-
-    Args:
-        backend: the database.
-        target: the name of the table that the rows go to.
-        schema: of the rows.
-        sums: what became of the rows of the source.
-        encode_rows: encodes rows for the tables of the target.
-    """
-
-    def __init__(
-        self, backend: Backend, target: str, schema: Schema, sums: Sums, encode_rows: EncodeRows
-    ) -> None:
-        self._backend = backend
-        self._encode_rows = encode_rows
-        self._digest = RowsDigest()
-        self.update = self._digest.update
-        counts = dict(zip(SUMS, (sums.read, sums.rejected, sums.blank, sums.dropped), strict=True))
-        self.described: Mapping[str, object] = {
-            "target": target,
-            "schema_name": schema.name,
-            "schema_fingerprint": schema.fingerprint,
-            "record_count": sums.loaded,
-            **counts,
-        }
-
-    @property
-    def counted(self) -> tuple[int, int, str]:
-        """The numbers of rows and of rejects, and the hash."""
-        return self._digest.loaded, self._digest.rejected, self._digest.sha256
-
-    def encode(self, batch_id: int, chunk: RowChunk) -> list[EncodedRecords]:
-        """Encode rows and rejects."""
-        encoded = self._encode_rows(batch_id, chunk.rows) if chunk.rows else []
-        if chunk.rejects:
-            numbers = [row.line_number for row in chunk.rejects]
-            rejects = [row.reject for row in chunk.rejects if row.reject is not UNSET]
-            columns: list[Sequence[object]] = [
-                [reject.job for reject in rejects],
-                [str(reject.kind) for reject in rejects],
-                [reject.column for reject in rejects],
-                [reject.reason for reject in rejects],
-                [reject.raw for reject in rejects],
-            ]
-            encoded.append(self._backend.encode_rows(_REJECTS, batch_id, numbers, columns))
-        return encoded
 
 
 def load_content[Chunk: Sized](
@@ -239,9 +124,10 @@ def _finalize_batch(transaction: Transaction, batch_id: int, where: str) -> Fina
     rejected = rejected_count or 0
     if status == FINALIZED:
         return Finalized(BatchId(batch_id), record_count, already=True, rejected=rejected)
-    _compare_count(transaction, batch_id, target, record_count, "records", "loaded")
+    for table in split_target(target):
+        _compare_count(transaction, batch_id, table, record_count, "records", "loaded")
     if rejected_count is not None:
-        _compare_count(transaction, batch_id, _REJECTS.name, rejected, "rejects", "rejected")
+        _compare_count(transaction, batch_id, REJECTS.name, rejected, "rejects", "rejected")
     now = _current_time()
     transaction.execute(FINALIZE_BATCH, id=batch_id, status=FINALIZED, finalized_at=now)
     transaction.commit_proof = (PROVE_FINALIZE, {"id": batch_id, "finalized_at": now})

@@ -31,7 +31,8 @@ class MemoryRows:
 
     Args:
         data: dicts with names of fields as keys, or instances of one record class.
-        model: of the table that the rows are for.
+        target: that the rows are for, as the schema of dicts is called.
+        models: of its tables.
 
     Attributes:
         schema: of the rows.
@@ -41,12 +42,12 @@ class MemoryRows:
         InputError: ``input.shape``: the data are no such sequence.
     """
 
-    def __init__(self, data: object, model: type[BatchRecord]) -> None:
+    def __init__(self, data: object, target: str, models: Sequence[type[BatchRecord]]) -> None:
         if not isinstance(data, list | tuple):
             raise InputError("input.shape", f"memory: expected a list of rows, not {type(data).__name__}")
         self._data: Sequence[object] = data
         self.sums = Sums(len(data), len(data))
-        self.schema, self._take_contents, self._find_non_finite = _find_schema(data, model)
+        self.schema, self._take_contents, self._find_non_finite = _find_schema(data, target, models)
 
     def make_chunks(self, row_type: Any) -> Iterator[RowChunk]:  # noqa: ANN401  # a type for msgspec
         """Yield the rows, their contents decoded to a type that msgspec knows, as from a document.
@@ -92,12 +93,13 @@ class MemoryRows:
 
 
 def _find_schema(
-    data: Sequence[object], model: type[BatchRecord]
+    data: Sequence[object], target: str, models: Sequence[type[BatchRecord]]
 ) -> tuple[Schema, _TakeContents, _FindNonFinite]:
     if not data:
-        return _make_schema(model.__name__, [field.name for field in list_row_fields(model)]), list, list
+        names = dict.fromkeys(field.name for model in models for field in list_row_fields(model))
+        return _make_schema(target, list(names)), list, list
     if isinstance(data[0], Mapping):
-        return _find_mapping_schema(data, model)
+        return _find_mapping_schema(data, target)
     try:
         kind = make_record_class(type(data[0]))
     except TypeError:
@@ -115,9 +117,7 @@ def _find_schema(
     return kind.schema, kind.take_contents, find_non_finite
 
 
-def _find_mapping_schema(
-    data: Sequence[object], model: type[BatchRecord]
-) -> tuple[Schema, _TakeContents, _FindNonFinite]:
+def _find_mapping_schema(data: Sequence[object], target: str) -> tuple[Schema, _TakeContents, _FindNonFinite]:
     """Return the columns that any of the dicts has; where one lacks a key, its value is null."""
     names: dict[str, None] = {}
     for number, row in enumerate(data, 1):
@@ -139,7 +139,7 @@ def _find_mapping_schema(
             if isinstance(value, float | Decimal | list | tuple | dict) and not is_finite(value)
         )
 
-    return _make_schema(model.__name__, columns), take_contents, find_non_finite
+    return _make_schema(target, columns), take_contents, find_non_finite
 
 
 def _make_schema(name: str, columns: Sequence[str]) -> Schema:

@@ -109,6 +109,11 @@ FIND_BATCH = Statement(
 )
 
 
+def split_target(target: str) -> list[str]:
+    """Return the tables of a batch."""
+    return target.split("+")
+
+
 @cache
 def count_rows(table: str) -> Statement:
     """Return the statement that counts the rows of a batch in a table."""

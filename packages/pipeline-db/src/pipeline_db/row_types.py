@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -86,7 +87,9 @@ def get_value_type(field: Field) -> Any:  # noqa: ANN401  # a type for msgspec
     if isinstance(own, CharField) and own.max_length:
         kind = Annotated[kind, Meta(max_length=own.max_length)]
     elif isinstance(own, DecimalField) and not has_own_values(own):
-        kind = Annotated[str, Meta(pattern=_make_decimal_pattern(own))] | int | float
+        digits = f"a number of at most {own.max_digits} digits, {own.decimal_places} of them decimal places"
+        text = Annotated[str, Meta(pattern=_make_decimal_pattern(own), description=digits)]
+        kind = text | int | float
     return kind | None if field.null and kind is not Any else kind
 
 
@@ -110,11 +113,18 @@ def _make_decimal_pattern(field: DecimalField) -> str:
     return rf"^-?{first}(\.{places})?\Z"
 
 
+@cache
 def derive_record(model: type[BatchRecord]) -> type[msgspec.Struct]:
     """Return a record class for the rows of a model: its fields, their types and their bounds.
 
-    A field with a default, or that may be null, may be left out.
+    A field with a default, or that may be null, may be left out. Another process derives it again: a Struct
+    that no module has by its name loses its fields when it is pickled by value.
+
+    Raises:
+        TypeError: `model` is no subclass of `BatchRecord`.
     """
+    if not issubclass(model, BatchRecord):
+        raise TypeError(f"expected a subclass of BatchRecord, not {model!r}")
     fields: list[tuple[str, Any, Any]] = []
     for field in list_row_fields(model):
         kind = get_value_type(field)

@@ -12,16 +12,16 @@ from pipeline_jobs import BatchId, Finalized, Loaded, OnDuplicate, Record, Sourc
 from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
 
 from .backend import Backend, EncodedRecords, MissingDatabaseError
-from .batch_record import BatchRecord
+from .batch_content import LINES, Content, Lines, Rows
 from .connector import Connector
 from .database_url import DatabaseUrl, is_url
-from .loading import LINES, Content, Lines, Rows, build_not_found_error, finalize_batch, load_content
+from .loading import build_not_found_error, finalize_batch, load_content
 from .models import Batch, ProcessedRecord, ProcessingBatch, RejectedRecord, RejectedRow
 from .postgres import check_driver
 from .queries import FIND_BATCH, FIND_BATCHES, READ_BATCH, READ_RECORDS, READ_REJECTS, Statement
 from .row_content import ObjectWriter, get_raw_row_type
 from .sqlite.backend import SqliteBackend
-from .table_store import TableStore
+from .table_store import AnyTarget, TableStore
 
 _MODELS = [ProcessingBatch, ProcessedRecord, RejectedRecord]
 _TIME = ProcessingBatch.created_at
@@ -67,7 +67,7 @@ class PeeweeStore:
         self.run_id = run_id
         self.write_lock = write_lock
         self._is_checked = False
-        self._tables: dict[type[BatchRecord], TableStore] = {}
+        self._tables: dict[AnyTarget, TableStore] = {}
         self._backend = _select_backend(self.place, adopt=adopt)
         self._connector = Connector(self._backend, busy_timeout, write_lock)
 
@@ -136,22 +136,22 @@ class PeeweeStore:
     ) -> Loaded:
         return load_content(self._connector, content, source, iter(chunks), on_duplicate, self.run_id)
 
-    def into(self, model: type[BatchRecord]) -> TableStore:
-        """Return a store for jobs B and C that keeps typed rows in the table of a model.
+    def into(self, target: AnyTarget) -> TableStore:
+        """Return a store for jobs B and C that keeps typed rows in the table of a model, or of a `Target`.
 
         If this store was checked, as that of a run is, the table is checked too, the first time.
 
         Raises:
-            TypeError: `model` is no subclass of `BatchRecord`.
+            TypeError: `target` is neither.
             DatabaseError: ``database.table``: the table differs from the model, or the database cannot hold
                 the values of a field.
         """
-        if model not in self._tables:
-            table = TableStore(self._connector, self.run_id, model)
+        if target not in self._tables:
+            table = TableStore(self._connector, self.run_id, target)
             if self._is_checked:
                 table.check()
-            self._tables[model] = table
-        return self._tables[model]
+            self._tables[target] = table
+        return self._tables[target]
 
     def finalize(self, batch_id: int) -> Finalized:
         """Mark a batch as complete; see ``BatchStore.finalize``.

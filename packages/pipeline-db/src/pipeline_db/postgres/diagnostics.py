@@ -8,7 +8,7 @@ import psycopg
 
 from pipeline_db.database_url import DatabaseUrl
 from pipeline_db.exceptions import CorruptError, DatabaseError
-from pipeline_db.findings import LISTED, REJECTS, describe_batches, describe_sums, describe_version
+from pipeline_db.findings import LISTED, describe_batches, describe_sums, describe_version, list_tables
 from pipeline_db.queries import (
     COUNT_BATCHES,
     FIND_SUMS,
@@ -135,7 +135,7 @@ def _examine_sums(connection: Connection, where: str) -> Iterator[Finding]:
     """Count the rows of each batch of typed rows, if there are any."""
     sums = _fetch_rows(connection, FIND_SUMS)
     counts: dict[str, dict[int, int] | None] = {}
-    for table in sorted({REJECTS, *(target for _, target, *_ in sums)} if sums else ()):
+    for table in list_tables(sums):
         exists = connection.fetch_rows(_EXISTS, {"table": table}, columns=(bool,)) == [(True,)]
         with connection.allow_time(_LONG_TIMEOUT):
             counts[table] = dict(_fetch_rows(connection, count_rows_by_batch(table))) if exists else None

@@ -86,10 +86,10 @@ def describe_rejection(error: psycopg.Error, copied: Sequence[CopyRows]) -> str 
     if not copied or copied[0].table is None:
         return None
     found = _COPY_LINE.search(error.diag.context or "")
-    line = found and _find_line(int(found[1]), copied)
-    if line is None:  # a foreign key, which is checked at the end of the COPY
-        line = f"{copied[0].line_numbers[0]} to {copied[-1].line_numbers[-1]}"
-    where = f"table {copied[0].table}, line {line}"
+    line = _find_line(int(found[1]), copied) if found else None
+    # Without one it is a foreign key, which is checked at the end of the COPY.
+    lines = f"{line or f'{copied[0].line_numbers[0]} to {copied[-1].line_numbers[-1]}'}"
+    where = f"table {copied[0].table}, line {lines}"
     if isinstance(error, psycopg.IntegrityError):  # names the constraint only
         return f"{where}: {escape(' '.join((error.diag.message_primary or '').split()))}"
     return f"{where}: a value does not fit its column (SQLSTATE {error.sqlstate})"

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pipeline_db.exceptions import CorruptError, DatabaseError
-from pipeline_db.findings import LISTED, REJECTS, describe_batches, describe_sums, describe_version
+from pipeline_db.findings import LISTED, describe_batches, describe_sums, describe_version, list_tables
 from pipeline_db.queries import COUNT_BATCHES, FIND_SUMS, LOADED, NAMED, NEWEST_BATCHES, count_rows_by_batch
 from pipeline_jobs import Finding
 from pipeline_jobs.escaping import escape
@@ -153,7 +153,7 @@ def _examine_sums(connection: sqlite3.Connection, path: Path) -> Iterator[Findin
     """Count the rows of each batch of typed rows, if there are any."""
     sums = connection.execute(FIND_SUMS.compile(NAMED)).fetchall()
     counts: dict[str, dict[int, int] | None] = {}
-    for table in sorted({REJECTS, *(target for _, target, *_ in sums)} if sums else ()):
+    for table in list_tables(sums):
         exists = connection.execute("SELECT 1 FROM pragma_table_info(?)", (table,)).fetchone()
         query = count_rows_by_batch(table).compile(NAMED)
         counts[table] = dict(connection.execute(query).fetchall()) if exists else None
