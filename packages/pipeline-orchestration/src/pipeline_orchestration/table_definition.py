@@ -11,7 +11,7 @@ from .context import RunContext
 from .definition import Hook, PipelineDefinition
 
 if TYPE_CHECKING:
-    from pipeline_db import BatchRecord
+    from pipeline_db import BatchRecord, Target
     from pipeline_jobs import JobA, Reader, RejectLimit
     from pipeline_jobs.readers.reader import BatchReader
 
@@ -21,7 +21,7 @@ def table_pipeline(
     *,
     reader: "Reader | BatchReader | None" = None,
     record: type | None = None,
-    model: "type[BatchRecord]",
+    model: "type[BatchRecord | Target]",
     max_rejects: "str | int | RejectLimit" = 0,
     retries: int = 3,
     retry_delay_seconds: float | Sequence[float] = 1.0,
@@ -41,7 +41,7 @@ def table_pipeline(
         reader: turns a file into rows; without one, ``Csv()``.
         record: what a row must be: a Pydantic model, a msgspec Struct or a dataclass; without one, it is
             derived from `model`.
-        model: the table.
+        model: of the table; or a `Target` of several, which needs a record class.
         max_rejects: how many rows of an input may be rejected, as a number or a percentage such as ``1%``,
             unless the setting says otherwise.
         retries: of each job, after a failure that is retriable.
@@ -59,11 +59,9 @@ def table_pipeline(
         UsageError: ``usage.job`` or ``usage.params``: another value is out of bounds.
     """
     reader = pipeline_jobs.Csv() if reader is None else reader
-    _check_model(model)
-    record = pipeline_db.derive_record(model) if record is None else record
+    record = _choose_record(record, model)
     limit = pipeline_jobs.parse_reject_limit(max_rejects)
-    pipeline_jobs.JobA(".", reader=reader, record=record)  # refuses what is no reader or no record class
-    _check_columns(record, model)
+    pipeline_jobs.JobA(".", reader=reader, record=record)  # refuses what is no reader
 
     def make_job_a(run: RunContext) -> "JobA":
         return pipeline_jobs.JobA(
@@ -96,15 +94,17 @@ def table_pipeline(
     return definition
 
 
-def _check_model(model: object) -> None:
-    if not (isinstance(model, type) and issubclass(model, pipeline_db.BatchRecord)):
-        raise TypeError(f"model is {model!r}, expected a subclass of BatchRecord")
+def _choose_record(record: type | None, model: "type[BatchRecord | Target]") -> type:
+    """Return the record class, or derive it from the model; check that both fit together."""
+    # The model has imported Peewee, which takes 0.05 s, and a record class its library.
+    from pipeline_db.row_encoder import match_columns  # noqa: PLC0415
+    from pipeline_db.target import list_models  # noqa: PLC0415
+    from pipeline_jobs.record_classes.record_class import make_record_class  # noqa: PLC0415
 
-
-def _check_columns(record: type, model: "type[BatchRecord]") -> None:
-    """Refuse a record class whose columns do not fit into the table of the model."""
-    from pipeline_db.table_store import match_fields  # noqa: PLC0415  # Peewee, which the model has imported
-
-    from pipeline_jobs.record_classes.record_class import make_record_class  # noqa: PLC0415  # msgspec
-
-    match_fields(model, make_record_class(record).schema)
+    models = list_models(model)
+    if record is None:
+        if len(models) > 1:
+            raise TypeError(f"record is None, expected a class, as {model.__name__} has several models")
+        record = pipeline_db.derive_record(models[0])
+    match_columns(models, model.__name__, make_record_class(record).schema)
+    return record
