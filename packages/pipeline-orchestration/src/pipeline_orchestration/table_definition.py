@@ -41,7 +41,8 @@ def table_pipeline(
         reader: turns a file into rows; without one, ``Csv()``.
         record: what a row must be: a Pydantic model, a msgspec Struct or a dataclass; without one, it is
             derived from `model`.
-        model: of the table; or a `Target` of several, which needs a record class.
+        model: the table, or a ``Target``: several tables that the columns are spread over, which
+            needs a record class.
         max_rejects: how many rows of an input may be rejected, as a number or a percentage such as ``1%``,
             unless the setting says otherwise.
         retries: of each job, after a failure that is retriable.
