@@ -149,6 +149,13 @@ def test_block(get_reader, document, block):
         assert fill_ellipses(block.expected, done.stdout).rstrip() == done.stdout.rstrip(), done.stderr
 
 
+def test_the_readme_shows_the_example_that_it_runs():
+    _, _, code = (ROOT / "examples" / "orders.py").read_text(encoding="utf-8").partition('"""\n\n')
+
+    assert code
+    assert f"```python\n{code}```" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("expected", "printed", "same"),
     [

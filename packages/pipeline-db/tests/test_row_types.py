@@ -135,3 +135,15 @@ def test_a_record_class_is_made_once_for_each_model():
 def test_what_is_no_model_has_no_record_class():
     with pytest.raises(TypeError, match="expected a subclass of BatchRecord"):
         derive_record(Customer)
+
+
+def test_the_reason_for_a_decimal_of_too_many_digits_says_how_many_fit(tmp_path):
+    class Price(BatchRecord):
+        price = DecimalField(max_digits=4, decimal_places=2)
+
+    file = tmp_path / "prices.csv"
+    file.write_text("price\n12.50\n123.4\n")
+
+    result = JobA(tmp_path / "out", reader=Csv(), record=derive_record(Price)).execute(file)
+
+    assert "line 3, price: expected a number of at most 4 digits, 2 of them decimal places" in result.error

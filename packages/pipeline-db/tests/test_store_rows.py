@@ -39,6 +39,18 @@ def load(store, source=A, on_duplicate=SKIP, sums=SUMS, **options):
     return store.load_rows(source, SCHEMA, sums, make_chunks(store, **options), on_duplicate)
 
 
+def test_a_column_may_have_any_name(store):
+    names = ('a "b"', "c\\d", "e\nf", "größe\x7f")
+    schema = Schema("row", "0123456789abcdef", names)
+    contents = [msgspec.Raw(b"1"), msgspec.Raw(b'"x"'), msgspec.Raw(b"null"), msgspec.Raw(b"2.5")]
+    chunk = RowChunk([Row(1, content=contents)], [], b"any")
+
+    loaded = store.load_rows(A, schema, Sums(1, 1), [chunk], SKIP)
+
+    (record,) = store.records(loaded.batch_id)
+    assert dict(zip(names, [1, "x", None, 2.5], strict=True)) == json.loads(record.content)
+
+
 @pytest.mark.parametrize("size", [1, 2, 99])
 def test_rows_and_rejects_are_one_batch(store, size):
     loaded = load(store, size=size)

@@ -174,6 +174,18 @@ def test_reasons_do_not_quote_the_data(write, tmp_path, kind):
     assert "private" not in result.error
 
 
+def test_the_reason_of_a_pattern_is_its_description(write, run):
+    class Item(msgspec.Struct):
+        code: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="three capitals")] | None = None
+        name: Annotated[str, msgspec.Meta(pattern="^[a-z]+$")] = "a"
+
+    _, document = run(write("code,name\nABC,a\nabc,a\nABC,A\n"), record=Item, max_rejects=2)
+
+    assert ["expected three capitals", "Expected str matching regex '^[a-z]+$'"] == [
+        row["reject"]["reason"] for row in document["records"][1:]
+    ]
+
+
 class Careless(pydantic.BaseModel):
     name: str
 
@@ -505,6 +517,18 @@ def test_secrets_are_no_fields_of_a_record(tmp_path):
 
     with pytest.raises(TypeError, match=r"Login\.password: secrets are not loaded"):
         JobA(tmp_path, record=Login)
+
+
+@pytest.mark.parametrize("make", [lambda kind: kind, dataclass], ids=["msgspec", "dataclass"])
+def test_a_rule_that_msgspec_cannot_check_is_refused_at_once(tmp_path, make):
+    """Not at the first row, when a run has begun."""
+    base = msgspec.Struct if make is not dataclass else object
+
+    class Price(base):
+        amount: Annotated[Decimal, msgspec.Meta(gt=0)]
+
+    with pytest.raises(TypeError, match=r"Price: "):
+        JobA(tmp_path, record=make(Price))
 
 
 def test_a_fingerprint_changes_with_the_rules(tmp_path):

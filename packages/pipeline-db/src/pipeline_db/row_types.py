@@ -87,7 +87,9 @@ def get_value_type(field: Field) -> Any:  # noqa: ANN401  # a type for msgspec
     if isinstance(own, CharField) and own.max_length:
         kind = Annotated[kind, Meta(max_length=own.max_length)]
     elif isinstance(own, DecimalField) and not has_own_values(own):
-        kind = Annotated[str, Meta(pattern=_make_decimal_pattern(own))] | int | float
+        digits = f"a number of at most {own.max_digits} digits, {own.decimal_places} of them decimal places"
+        text = Annotated[str, Meta(pattern=_make_decimal_pattern(own), description=digits)]
+        kind = text | int | float
     return kind | None if field.null and kind is not Any else kind
 
 

@@ -15,14 +15,25 @@ from pipeline_jobs.documents.row_faults import Fault, Refusal, parse_refusal
 from pipeline_jobs.documents.rows import RejectKind
 from pipeline_jobs.readers.reader import RowBatch
 
-from .record_class import Columns, Field, ParsedRows, RecordClass
+from .record_class import Columns, Field, ParsedRows, RecordClass, flatten_hint
 
 _SLICE = 64
 """Rows that are parsed together when one of a batch does not fit; those before it are parsed twice."""
 
 
 class _MsgspecClass(RecordClass):
-    """A class that msgspec makes records of."""
+    """A class that msgspec makes records of.
+
+    Raises:
+        TypeError: msgspec knows no values of such a type, as for a bound on a ``Decimal``.
+    """
+
+    def __init__(self, kind: type, fields: Sequence[Field], columns: Sequence[str]) -> None:
+        super().__init__(kind, fields, columns)
+        try:
+            convert_all([], kind)
+        except TypeError as error:
+            raise TypeError(f"{kind.__qualname__}: {error}") from error
 
     @property
     @abstractmethod
@@ -102,7 +113,15 @@ class _MsgspecClass(RecordClass):
             return Fault(RejectKind.TYPE, column, "no value")
         is_rule = refusal.kind is RejectKind.RULE
         unnamed = f"a rule of {self.schema.name}" if is_rule else "a value of another type"
-        return Fault(refusal.kind, column, refusal.reason or unnamed)
+        reason = refusal.reason or unnamed
+        if column and " matching regex " in reason and (described := self._describe_pattern(column)):
+            reason = f"expected {described}"
+        return Fault(refusal.kind, column, reason)
+
+    def _describe_pattern(self, column: str) -> str | None:
+        """Return the description of a field's pattern, which says more than the pattern."""
+        metas = [part for part in flatten_hint(self.hints[column]) if isinstance(part, msgspec.Meta)]
+        return next((meta.description for meta in metas if meta.pattern and meta.description), None)
 
 
 def _note_line(error: Exception, batch: RowBatch, values: list[Any], make: Callable[[Any], object]) -> None:
