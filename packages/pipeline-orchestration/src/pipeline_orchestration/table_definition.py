@@ -60,12 +60,14 @@ def table_pipeline(
     """
     reader = pipeline_jobs.Csv() if reader is None else reader
     _check_model(model)
-    record = pipeline_db.derive_record(model) if record is None else record
     limit = pipeline_jobs.parse_reject_limit(max_rejects)
-    pipeline_jobs.JobA(".", reader=reader, record=record)  # refuses what is no reader or no record class
-    _check_columns(record, model)
+    kind = pipeline_db.derive_record(model) if record is None else record
+    pipeline_jobs.JobA(".", reader=reader, record=kind)  # refuses what is no reader or no record class
+    _check_columns(kind, model)
 
     def make_job_a(run: RunContext) -> "JobA":
+        # Not `kind`: workers get this function by value, and the fields of a derived class would be lost.
+        kind = pipeline_db.derive_record(model) if record is None else record
         return pipeline_jobs.JobA(
             run.output_dir,
             run.encoding,
@@ -73,7 +75,7 @@ def table_pipeline(
             run.config.max_unpacked_bytes,
             run.config.max_unpacked_ratio,
             reader=reader,
-            record=record,
+            record=kind,
             max_rejects=run.config.max_rejects or limit,
         )
 
@@ -103,8 +105,7 @@ def _check_model(model: object) -> None:
 
 def _check_columns(record: type, model: "type[BatchRecord]") -> None:
     """Refuse a record class whose columns do not fit into the table of the model."""
-    from pipeline_db.table_store import match_fields  # noqa: PLC0415  # Peewee, which the model has imported
-
+    from pipeline_db.row_encoder import match_columns  # noqa: PLC0415  # Peewee, which the model has imported
     from pipeline_jobs.record_classes.record_class import make_record_class  # noqa: PLC0415  # msgspec
 
-    match_fields(model, make_record_class(record).schema)
+    match_columns([model], model.__name__, make_record_class(record).schema)
