@@ -92,13 +92,14 @@ def prepare_rows(
             raise ConstraintError(text) from error
 
     def execute(connection: sqlite3.Connection) -> None:
-        left = iter(blocks)
-        try:
-            connection.executemany(insert + ", ".join([places] * size), left)
-        except DRIVER.IntegrityError:
-            block = len(blocks) - length_hint(left) - 1
-            insert_singly(connection, blocks[block], block * size)  # to find the row
-            raise
+        if blocks:
+            left = iter(blocks)
+            try:
+                connection.executemany(insert + ", ".join([places] * size), left)
+            except DRIVER.IntegrityError:
+                block = len(blocks) - length_hint(left) - 1
+                insert_singly(connection, blocks[block], block * size)  # to find the row
+                raise
         insert_singly(connection, last, rest)
 
     return execute
