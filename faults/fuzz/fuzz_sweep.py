@@ -22,7 +22,7 @@ _RUNS_PER_SECOND = {
     "header": 17_000,
     "identifier": 20_000,
     "row_document": 1000,
-    "rows": 300,
+    "rows": 100,
     "settings": 1900,
     "settings_file": 500,
     "splitter": 4000,
