@@ -86,16 +86,19 @@ def test_a_record_is_not_shown(postgres_store, ask):
     assert "private" not in str(caught.value)
 
 
-# Bound, but not listening: it refuses connections, and no other program gets its port.
-CLOSED = socket.socket()
-CLOSED.bind(("127.0.0.1", 0))
+@pytest.fixture
+def closed_port():
+    """Bound, but not listening: it refuses connections, and no other program gets it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 @pytest.mark.parametrize(
     ("change", "code", "text", "retriable"),
     [
         (
-            {"host": "127.0.0.1", "port": CLOSED.getsockname()[1]},
+            {"host": "127.0.0.1", "port": "closed"},
             "database.unavailable",
             "Connection refused",
             True,
@@ -107,11 +110,12 @@ CLOSED.bind(("127.0.0.1", 0))
         ({"sslmode": "odd"}, "database.unavailable", 'invalid sslmode value: "…"', False),
     ],
 )
-def test_an_unreachable_server_is_an_error(postgres_server, change, code, text, retriable):
+def test_an_unreachable_server_is_an_error(postgres_server, closed_port, change, code, text, retriable):
     options = {
         key: value for key, value in psycopg.conninfo.conninfo_to_dict(postgres_server).items() if value
     }
     options |= {"password": SECRET, "connect_timeout": "2"} | change
+    options = {key: closed_port if value == "closed" else value for key, value in options.items()}
     query = "&".join(f"{key}={value}" for key, value in options.items())
     store = PeeweeStore(f"postgresql://?{query}")
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pipeline_jobs import Record
 
-from .batch_record import BatchRecord
 from .queries import Statement
 
 if TYPE_CHECKING:
     from peewee import Database
+
+    from .batch_record import BatchRecord
 
 type EncodedRecords = Any
 """Records, or rows of one table, in the form that one kind of database inserts."""

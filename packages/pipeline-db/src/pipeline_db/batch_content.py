@@ -1,16 +1,18 @@
 """What a load puts into its batch: lines of text, or typed rows and rejects."""
 
 from collections.abc import Callable, Mapping, Sequence, Sized
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import UNSET
 
 from pipeline_jobs import Record, RecordsDigest
-from pipeline_jobs.documents.rows import Row, RowChunk, RowsDigest, Schema, Sums
 
 from .backend import Backend, EncodedRecords, RowTable
 from .models import ProcessedRecord, RejectedRecord, get_table_name
 from .queries import SUMS
+
+if TYPE_CHECKING:
+    from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
 
 LINES: str = get_table_name(ProcessedRecord)
 """The target of lines, and of typed rows without a model."""
@@ -80,10 +82,12 @@ class Rows:
     """
 
     def __init__(
-        self, backend: Backend, target: str, schema: Schema, sums: Sums, encode_rows: EncodeRows
+        self, backend: Backend, target: str, schema: "Schema", sums: "Sums", encode_rows: EncodeRows
     ) -> None:
         self._backend = backend
         self._encode_rows = encode_rows
+        from pipeline_jobs.documents.rows import RowsDigest  # noqa: PLC0415  # lines of text need none of it
+
         self._digest = RowsDigest()
         self.update = self._digest.update
         counts = dict(zip(SUMS, (sums.read, sums.rejected, sums.blank, sums.dropped), strict=True))
@@ -100,7 +104,7 @@ class Rows:
         """The numbers of rows and of rejects, and the hash."""
         return self._digest.loaded, self._digest.rejected, self._digest.sha256
 
-    def encode(self, batch_id: int, chunk: RowChunk) -> list[EncodedRecords]:
+    def encode(self, batch_id: int, chunk: "RowChunk") -> list[EncodedRecords]:
         """Encode rows and rejects."""
         encoded = self._encode_rows(batch_id, chunk.rows) if chunk.rows else []
         if chunk.rejects:

@@ -57,6 +57,11 @@ class Statement:
         return str(sql)
 
 
+def quote_name(name: str) -> str:
+    """Quote the name of a table or a column."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _assign(*columns: str) -> dict[str, Parameter]:
     """Return assignments to columns, each from the parameter of the same name."""
     return {column: Parameter(column) for column in columns}

@@ -1,27 +1,29 @@
 """The store: batches in a SQLite file or a PostgreSQL schema, for the jobs' `BatchStore` protocol."""
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from peewee import Database, Model
 
 from pipeline_jobs import BatchId, Finalized, Loaded, OnDuplicate, Record, Source
-from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
 
 from .backend import Backend, EncodedRecords, MissingDatabaseError
-from .batch_content import LINES, Content, Lines, Rows
+from .batch_content import LINES, Lines
 from .connector import Connector
 from .database_url import DatabaseUrl, is_url
 from .loading import build_not_found_error, finalize_batch, load_content
 from .models import Batch, ProcessedRecord, ProcessingBatch, RejectedRecord, RejectedRow
 from .postgres import check_driver
 from .queries import FIND_BATCH, FIND_BATCHES, READ_BATCH, READ_RECORDS, READ_REJECTS, Statement
-from .row_content import ObjectWriter, get_raw_row_type
 from .sqlite.backend import SqliteBackend
-from .table_store import AnyTarget, TableStore
+
+if TYPE_CHECKING:
+    from pipeline_jobs.documents.rows import Row, RowChunk, Schema, Sums
+
+    from .table_store import AnyTarget, TableStore
 
 _MODELS = [ProcessingBatch, ProcessedRecord, RejectedRecord]
 _TIME = ProcessingBatch.created_at
@@ -104,18 +106,21 @@ class PeeweeStore:
             BatchError: ``batch.duplicate``: `on_duplicate` is ``error``, and the records are loaded already.
             DatabaseError: the database cannot be used.
         """
-        return self._load(Lines(self._backend), source, chunks, on_duplicate)
+        content = Lines(self._backend)
+        return load_content(self._connector, content, source, iter(chunks), on_duplicate, self.run_id)
 
-    def get_row_type(self, schema: Schema) -> Any:  # noqa: ANN401  # whatever msgspec can decode to
+    def get_row_type(self, schema: "Schema") -> Any:  # noqa: ANN401  # whatever msgspec can decode to
         """Return the type that the content of a row is decoded to; see ``RowStore.get_row_type``."""
+        from .row_content import get_raw_row_type  # noqa: PLC0415  # lines of text need none of it
+
         return get_raw_row_type(schema)
 
     def load_rows(
         self,
         source: Source,
-        schema: Schema,
-        sums: Sums,
-        chunks: Iterable[RowChunk],
+        schema: "Schema",
+        sums: "Sums",
+        chunks: "Iterable[RowChunk]",
         on_duplicate: OnDuplicate,
     ) -> Loaded:
         """Load rows as JSON objects into ``processed_records.content``, and rejects; see ``RowStore``.
@@ -124,19 +129,18 @@ class PeeweeStore:
             BatchError: ``batch.duplicate``: `on_duplicate` is ``error``, and the rows are loaded already.
             DatabaseError: the database cannot be used.
         """
+        from .batch_content import Rows  # noqa: PLC0415  # as above
+        from .row_content import ObjectWriter  # noqa: PLC0415  # as above
+
         writer, backend = ObjectWriter(schema), self._backend
 
-        def encode(batch_id: int, rows: Sequence[Row[Any]]) -> list[EncodedRecords]:
+        def encode(batch_id: int, rows: "Sequence[Row[Any]]") -> list[EncodedRecords]:
             return [backend.encode_records(batch_id, writer.make_records(rows))]
 
-        return self._load(Rows(backend, LINES, schema, sums, encode), source, chunks, on_duplicate)
-
-    def _load[Chunk: Sized](
-        self, content: Content[Chunk], source: Source, chunks: Iterable[Chunk], on_duplicate: OnDuplicate
-    ) -> Loaded:
+        content = Rows(backend, LINES, schema, sums, encode)
         return load_content(self._connector, content, source, iter(chunks), on_duplicate, self.run_id)
 
-    def into(self, target: AnyTarget) -> TableStore:
+    def into(self, target: "AnyTarget") -> "TableStore":
         """Return a store for jobs B and C that keeps typed rows in the table of a model, or of a `Target`.
 
         If this store was checked, as that of a run is, the table is checked too, the first time.
@@ -146,6 +150,8 @@ class PeeweeStore:
             DatabaseError: ``database.table``: the table differs from the model, or the database cannot hold
                 the values of a field.
         """
+        from .table_store import TableStore  # noqa: PLC0415  # as above
+
         if target not in self._tables:
             table = TableStore(self._connector, self.run_id, target)
             if self._is_checked:

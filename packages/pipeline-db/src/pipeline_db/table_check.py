@@ -10,8 +10,9 @@ from pipeline_jobs.escaping import escape
 from .batch_record import BatchRecord
 from .exceptions import DatabaseError
 from .models import get_meta, get_table_name
+from .queries import quote_name
 from .row_types import resolve_field
-from .table_statements import get_view_name, quote_name
+from .table_statements import get_view_name
 
 _FILLERS: dict[type[Field], str] = {
     TextField: "",

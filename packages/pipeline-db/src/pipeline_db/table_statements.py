@@ -7,7 +7,7 @@ from peewee import SchemaManager
 
 from .batch_record import VIEW_PREFIX, BatchRecord
 from .models import ProcessingBatch, get_meta, get_table_name
-from .queries import FINALIZED
+from .queries import FINALIZED, quote_name
 
 if TYPE_CHECKING:
     from peewee import Database
@@ -55,8 +55,3 @@ def get_view_name(model: type[BatchRecord]) -> str:
 def list_columns(model: type[BatchRecord]) -> list[str]:
     """Return the names of all columns of a model's table, in their order."""
     return [field.column_name for field in get_meta(model).sorted_fields]
-
-
-def quote_name(name: str) -> str:
-    """Quote the name of a table or a column."""
-    return '"' + name.replace('"', '""') + '"'

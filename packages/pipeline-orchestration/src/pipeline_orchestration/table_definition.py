@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pipeline_db  # not their classes, each of which is imported when it is first named
 import pipeline_jobs
@@ -11,7 +11,7 @@ from .context import RunContext
 from .definition import Hook, PipelineDefinition
 
 if TYPE_CHECKING:
-    from pipeline_db import BatchRecord
+    from pipeline_db import BatchRecord, Target
     from pipeline_jobs import JobA, Reader, RejectLimit
     from pipeline_jobs.readers.reader import BatchReader
 
@@ -21,7 +21,7 @@ def table_pipeline(
     *,
     reader: "Reader | BatchReader | None" = None,
     record: type | None = None,
-    model: "type[BatchRecord]",
+    model: "type[BatchRecord | Target]",
     max_rejects: "str | int | RejectLimit" = 0,
     retries: int = 3,
     retry_delay_seconds: float | Sequence[float] = 1.0,
@@ -41,7 +41,7 @@ def table_pipeline(
         reader: turns a file into rows; without one, ``Csv()``.
         record: what a row must be: a Pydantic model, a msgspec Struct or a dataclass; without one, it is
             derived from `model`.
-        model: the table.
+        model: the table, or a ``Target``: several tables that the columns are spread over.
         max_rejects: how many rows of an input may be rejected, as a number or a percentage such as ``1%``,
             unless the setting says otherwise.
         retries: of each job, after a failure that is retriable.
@@ -59,15 +59,14 @@ def table_pipeline(
         UsageError: ``usage.job`` or ``usage.params``: another value is out of bounds.
     """
     reader = pipeline_jobs.Csv() if reader is None else reader
-    _check_model(model)
     limit = pipeline_jobs.parse_reject_limit(max_rejects)
-    kind = pipeline_db.derive_record(model) if record is None else record
+    kind = _derive_record(model) if record is None else record
     pipeline_jobs.JobA(".", reader=reader, record=kind)  # refuses what is no reader or no record class
     _check_columns(kind, model)
 
     def make_job_a(run: RunContext) -> "JobA":
         # Not `kind`: workers get this function by value, and the fields of a derived class would be lost.
-        kind = pipeline_db.derive_record(model) if record is None else record
+        kind = _derive_record(model) if record is None else record
         return pipeline_jobs.JobA(
             run.output_dir,
             run.encoding,
@@ -98,14 +97,16 @@ def table_pipeline(
     return definition
 
 
-def _check_model(model: object) -> None:
-    if not (isinstance(model, type) and issubclass(model, pipeline_db.BatchRecord)):
-        raise TypeError(f"model is {model!r}, expected a subclass of BatchRecord")
+def _derive_record(target: Any) -> type:  # noqa: ANN401  # whatever the user has given
+    if isinstance(target, type) and issubclass(target, pipeline_db.Target):
+        raise TypeError(f"{target.__name__} has several tables: name the record class of its rows")
+    return pipeline_db.derive_record(target)
 
 
-def _check_columns(record: type, model: "type[BatchRecord]") -> None:
-    """Refuse a record class whose columns do not fit into the table of the model."""
+def _check_columns(record: type, target: "type[BatchRecord | Target]") -> None:
+    """Refuse a record class whose columns do not fit into the tables."""
     from pipeline_db.row_encoder import match_columns  # noqa: PLC0415  # Peewee, which the model has imported
+    from pipeline_db.target import list_models  # noqa: PLC0415  # as above
     from pipeline_jobs.record_classes.record_class import make_record_class  # noqa: PLC0415  # msgspec
 
-    match_columns([model], model.__name__, make_record_class(record).schema)
+    match_columns(list_models(target), target.__name__, make_record_class(record).schema)

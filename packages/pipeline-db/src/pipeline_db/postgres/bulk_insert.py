@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from pipeline_db.backend import RowTable
-from pipeline_db.table_statements import quote_name
+from pipeline_db.queries import quote_name
 from pipeline_jobs import Record
 from pipeline_jobs.documents.records import MAX_INTEGER
 

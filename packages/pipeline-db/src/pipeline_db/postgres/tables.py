@@ -4,6 +4,7 @@ from peewee import PostgresqlDatabase
 
 from pipeline_db.batch_record import BatchRecord
 from pipeline_db.models import get_meta, get_table_name
+from pipeline_db.queries import quote_name
 from pipeline_db.table_check import Column, Table, compare_table
 from pipeline_db.table_statements import (
     StatementRecorder,
@@ -11,7 +12,6 @@ from pipeline_db.table_statements import (
     list_columns,
     list_table_statements,
     list_view_statements,
-    quote_name,
 )
 
 from .connection import Connection

@@ -15,7 +15,6 @@ from .bulk_insert import ConstraintError, PreparedInsert
 from .exceptions import DRIVER, is_lock_error, translate_error
 from .journal import ROLLBACK, WAL, choose_journal
 from .migrations import STEPS, Schema, migrate, read_schema
-from .tables import check_table, create_table
 
 # Seconds between two attempts to get a lock: the first pause, doubled up to the longest.
 _FIRST_PAUSE = 0.001
@@ -69,6 +68,8 @@ class SqliteConnection:
         Raises:
             DatabaseError: ``database.table``: they differ.
         """
+        from .tables import check_table  # noqa: PLC0415  # lines of text have no model
+
         for model in models:
             self._wait_for_lock(check_table, self.driver, model, escape(self.path))
 
@@ -106,10 +107,16 @@ class SqliteConnection:
         self.check_file()
         try:
             migrate(self.driver, self.path, adopt=self._adopt)
-            for model in models:
-                create_table(self.driver, model)
+            if models:
+                self._create_tables(models)
         except DRIVER.Error as error:
             raise translate_error(error, self.path, self.busy_timeout) from error
+
+    def _create_tables(self, models: Models) -> None:
+        from .tables import create_table  # noqa: PLC0415  # lines of text have no model
+
+        for model in models:
+            create_table(self.driver, model)
 
     def execute(self, statement: Statement, /, **values: object) -> sqlite3.Cursor:
         """Execute a statement with a value for each of its parameters.

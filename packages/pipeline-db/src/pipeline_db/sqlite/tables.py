@@ -7,6 +7,7 @@ from peewee import SqliteDatabase
 
 from pipeline_db.batch_record import BatchRecord
 from pipeline_db.models import get_table_name
+from pipeline_db.queries import quote_name
 from pipeline_db.table_check import Column, Table, compare_table, describe_column
 from pipeline_db.table_statements import (
     StatementRecorder,
@@ -14,7 +15,6 @@ from pipeline_db.table_statements import (
     list_columns,
     list_table_statements,
     list_view_statements,
-    quote_name,
 )
 
 from .exceptions import DRIVER
