@@ -1,7 +1,7 @@
 """The programs that load the CSV file of orders, most of them into typed columns."""
 
 import postgres_server
-from competitors import PEERS, Competitor, Rows, build_script_command
+from competitors import PEERS, PREFECT_PEEWEE, Competitor, Rows, build_script_command
 from environments import DLT_CSV, OURS, OURS_POSTGRES, PSQL, SQLITE
 from sizes import Pace
 
@@ -85,7 +85,18 @@ DLT = Competitor(
     Pace.SLOW,
 )
 
-BY_ORDERS = (WITH_STRUCT, WITH_PYDANTIC, SQLITE_IMPORT, DUCKDB, BY_HAND, SQLITE_UTILS, DLT)
+PREFECT = Competitor(
+    "Prefect + pydantic + Peewee",
+    "prefect",
+    build_script_command("orders_prefect.py"),
+    IN_FILE,
+    "The script by hand as the task of a flow. Without a configured API it starts a temporary server, which "
+    "takes most of the time on small files.",
+    Pace.SLOW,
+    PREFECT_PEEWEE.settings,
+)
+
+BY_ORDERS = (WITH_STRUCT, WITH_PYDANTIC, SQLITE_IMPORT, DUCKDB, BY_HAND, SQLITE_UTILS, DLT, PREFECT)
 
 STRUCT_ON_POSTGRES = Competitor(
     "table_pipeline into PostgreSQL",

@@ -13,7 +13,7 @@ from dlt.sources.filesystem import filesystem, read_csv
 def main(source: str) -> None:
     """Run the pipeline, with its working files in the current folder."""
     dlt.config["runtime.dlthub_telemetry"] = False
-    path = Path(source)
+    path = Path(source).resolve()
     orders = (filesystem(bucket_url=path.parent.as_uri(), file_glob=path.name) | read_csv()).with_name(
         "orders"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pipeline_jobs.escaping import escape
 from pipeline_jobs.exceptions import InputError
 from pipeline_jobs.storage.input import Contents, find_handed_on, make_replaced_error
 
@@ -122,7 +123,9 @@ class RowDocument:
             return InputError("input.shape", f"{where}: the row of line {number} is not as job A writes it")
         column = self.schema.columns[place] if place < len(self.schema.columns) else f"column {place + 1}"
         reason = refusal.reason or "a value of another type"
-        return InputError("input.row", f"{where}: line {number}, {column}: {reason}")
+        fault = f"{escape(self.source.name)}: line {number}, {column}: {reason}"
+        hint = "give the record class this rule too, and such rows are rejects"
+        return InputError("input.row", f"{fault}; {hint}")
 
     def _check_sizes(self, piece: bytes) -> None:
         largest = max((len(row) for row in piece.split(b",\n") if _REJECT not in row), default=0)
