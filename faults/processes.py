@@ -27,8 +27,8 @@ import pipeline_orchestration.execution.resume_command
 import pipeline_orchestration.inputs
 import pipeline_orchestration.runner
 import pipeline_orchestration.text_pipeline  # noqa: F401
-from pipeline_db import store, table_store  # noqa: F401
-from pipeline_db.sqlite import connection, journal
+from pipeline_db import store, table_check, table_store  # noqa: F401
+from pipeline_db.sqlite import connection, journal, tables  # noqa: F401
 from pipeline_jobs import job_a, job_b, job_c, row_documents  # noqa: F401
 from pipeline_jobs.documents import header, row_reader  # noqa: F401
 from pipeline_jobs.readers import lines  # noqa: F401

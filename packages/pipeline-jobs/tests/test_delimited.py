@@ -129,6 +129,29 @@ def test_a_long_line_does_not_take_the_rows_after_it(block):
     assert [(2, "too_large"), (3, "too_large")] == [each[:2] for each in list_rejects(batches)]
 
 
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+@pytest.mark.parametrize("before", range(12, 20))
+@pytest.mark.parametrize(
+    ("reader", "rest"),
+    [
+        (Csv(), b',"two\nlines,z"'),
+        (Csv(), b',"a","two\n""lines"""'),
+        (Csv(escapechar="\\", doublequote=False), b',"a\\"b"'),
+        (Csv(escapechar="\\", doublequote=False), b',"two\nlines\\""'),
+        (Csv(escapechar="\\", doublequote=False), b',\\"a,two\\\nlines'),
+        (Csv(escapechar="\\", quotechar=None), b",two\\\\\\\nlines"),
+    ],
+)
+def test_a_row_ends_where_its_dropped_rest_says(block, before, reader, rest):
+    """Of a line beyond the limit only the start is kept, and its quotes and escapes still count."""
+    data = b"a,b\n" + b"x" * before + rest + b"\n1,2\n"
+
+    batches = read(data, reader, block=block, limit=15)
+
+    assert [(data.count(b"\n"), ["1", "2"])] == list_rows(batches)
+    assert [2] == [number for number, *_ in list_rejects(batches)]
+
+
 def test_a_long_last_line_without_an_end_is_a_reject():
     batches = read(b'a,b\n1,"' + 50 * b"x" + b'"', limit=20)
 

@@ -164,7 +164,14 @@ class _RowStream:
     """
 
     def __init__(self, dialect: Csv, file: RowInput) -> None:
-        self._text = TextLines(file.where, file.encoding, file.max_record_bytes, dialect.quotechar or "")
+        self._text = TextLines(
+            file.where,
+            file.encoding,
+            file.max_record_bytes,
+            delimiter=dialect.delimiter,
+            quote=dialect.quotechar or "",
+            escape=dialect.escapechar or "",
+        )
         self._where = file.where
         self._limit = file.max_record_bytes
         self._blocks: deque[_Block] = deque()
