@@ -294,8 +294,9 @@ def _check_noticed(breach: _Breach, folder: Path) -> str:
 
 JUDGE = Sweep(
     "judge",
-    "nothing: each promise is broken on purpose, to test the checks themselves",
-    "a check notices it; an empty database file is accepted",
+    "nothing: each promise is broken on purpose, to test the checks themselves: a lost row, a lost reject, a "
+    "wrong sum …",
+    "the right check notices it; an empty database file is accepted",
     make_points,
     short=len(_BROKEN) + 1,
     long=len(_BROKEN) + 1,

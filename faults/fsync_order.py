@@ -120,7 +120,7 @@ def _check_order(scenario: Scenario, folder: Path) -> str:
 
 ORDER = Sweep(
     "order",
-    "nothing: the order of the system calls is followed (strace)",
+    "nothing: the order of the system calls of runs with lines and typed rows is followed (strace)",
     "first content, then its sync, its name, the folder's sync; journal before database; report last",
     make_points,
     short=len(SMALL_SCENARIOS),

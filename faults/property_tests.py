@@ -11,7 +11,7 @@ from random import Random
 from sweep import Point, Sweep, require
 
 _TESTS = Path(__file__).parent.parent / "tests-integration"
-_LAWS = [f"test_laws{part}.py" for part in ("", "_json", "_objects", "_own_jobs")]
+_LAWS = [f"test_laws{part}.py" for part in ("", "_json", "_objects", "_own_jobs", "_rows")]
 _MODEL = ["test_model.py"]
 _EXAMPLES = {"laws": 10_000, "model": 1_000}  # examples or steps in each point
 _TIMEOUT_HOURS = 2.0
@@ -49,7 +49,8 @@ def _run_tests(files: list[str], count: int, seed: int, folder: Path) -> None:
 
 LAWS = Sweep(
     name="laws",
-    title="any bytes, any JSON and any object are given to A, B and C; a job of one's own does anything",
+    title="any bytes, any JSON, any table as CSV and any object are given to A, B and C; a job of one's own "
+    "does anything",
     holds="records are read back as the design says, or refused as documented; nothing is raised",
     points=partial(_make_points, "laws", _LAWS),
     short=0,  # 2,000 examples are among the tests of every change
@@ -58,9 +59,10 @@ LAWS = Sweep(
 
 MODEL = Sweep(
     name="model",
-    title="runs, refusals, duplicates, kills, other processes, misbehaving jobs, in any order",
+    title="runs of lines and of typed rows, refusals, rejects, duplicates, kills, other processes, "
+    "misbehaving jobs, in any order",
     holds="after every step, batches, records, documents and answers are those of a model",
     points=partial(_make_points, "model", _MODEL),
-    short=0,  # 200 steps are among the tests of every change
+    short=0,  # 400 steps are among the tests of every change
     long=10_000,
 )

@@ -12,6 +12,7 @@ from random import Random
 
 from checks import RunFolder, check_exit
 from contents import LARGE_LINES
+from orders import LARGE_ORDERS
 from processes import ProcessResult, run_forked
 from scenarios import Scenario
 from sweep import BrokenPromiseError, Point, Sweep, require
@@ -20,6 +21,7 @@ _KIB, _MIB = 1 << 10, 1 << 20
 _SCENARIOS = (
     Scenario("ABC", content=LARGE_LINES),
     Scenario("ABC", "WAL", old=True, content=LARGE_LINES),
+    Scenario("ABC", content=LARGE_ORDERS),
     Scenario("ABC"),
 )
 

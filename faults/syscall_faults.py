@@ -136,9 +136,9 @@ def _run_traced(scenario: Scenario, folder: Path, options: Sequence[str]) -> Pro
 
 KILLS = Sweep(
     "kill",
-    "SIGKILL at the Nth system call of A, B, C and A→B→C, with both journals",
-    "the document is the old one, complete or absent; batches are whole; the same command again leaves "
-    "one finalized batch and no other file",
+    "SIGKILL at the Nth system call of A, B, C and A→B→C, with lines and typed rows, with both journals",
+    "the document is the old one, complete or absent; batches are whole, with all rows and rejects; the same "
+    "command again leaves one finalized batch and no other file",
     partial(make_kill_points, SMALL_SCENARIOS),
     short=600,
 )

@@ -18,6 +18,7 @@ from pipeline_orchestration import PipelineRunner
 from pipeline_orchestration.engines import dispatch  # noqa: F401  # imported before there are children
 
 sys.path.append(str(Path(__file__).parents[1] / "faults"))
+from orders_pipeline import orders
 from own_jobs import make_parsing
 
 
@@ -66,6 +67,8 @@ def run(request, writer_end):
     base.BaseJob.execute = execute_and_report
     os.chdir(request["folder"])
     pipeline = make_parsing(request["behaviour"]) if request["behaviour"] else None
+    if "max_rejects" in request["settings"]:
+        pipeline = orders
     runner = PipelineRunner(pipeline=pipeline, engine="local", log_level="OFF", **request["settings"])
     (result,) = runner.run_many([request["value"]], request["start"], request["stop"], progress=count_step)
     report(code=result.code, batch_id=result.batch_id, duplicate=result.duplicate)

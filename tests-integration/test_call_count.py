@@ -16,7 +16,8 @@ def test_a_small_run_calls_few_functions(folder, monkeypatch):
     writes, and queries that read back, made it 591, 62 and 20; files and documents that other jobs open and
     write as A does, 614, 63 and 20; the log and the progress of any job, and the question to the first job
     what an input means, 678, 64 and 20; more settings, and the look at who may have written a file, 693, 64
-    and 20; a store that loads rows into tables too, and sums in its batches, 777, 69 and 24. If a new feature needs more, raise the limit in the same change.
+    and 20; a store that loads rows into tables too, and sums in its batches, 777, 69 and 24. If a new feature
+    needs more, raise the limit in the same change.
     """
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # each piece of a line would be a call
     (folder / "x.txt").write_text("one\ntwo\n", encoding="utf-8")

@@ -10,10 +10,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from fuzz.run_model import RunModel
+from fuzz.run_model import ORDER_HEADER, ORDER_ROWS, RunModel
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from orders import ORDERS
+from orders_pipeline import OrderRow, orders
 from own_jobs import DIES, FAILURES, make_parsing
 
 from pipeline_db import PeeweeStore
@@ -25,6 +27,9 @@ MEMORY = Path("/dev/shm")  # faster, where there is one
 # Two files of the same name in two folders.
 INPUTS = st.sampled_from(["a.txt", "b.txt", "other/a.txt"])
 CONTENTS = st.sampled_from(["", "one\n", "one\ntwo", "\r\r\n größe \u2028\n", "1\n2\n3\n4\n5\n6\n7\n"])
+TABLES = st.sampled_from(["a.csv", "b.csv", "other/a.csv"])
+ROWS = st.lists(st.sampled_from([*ORDER_ROWS]), min_size=2, max_size=6)
+MAX_REJECTS = st.sampled_from(["0", "100%", "100%"])
 BAD = st.sampled_from([b"a\n\xff", b"a\n\0", b"\xe2\x82"])
 DATA = st.lists(st.sampled_from(["x", "", "größe"]), max_size=7)
 RANGES = st.sampled_from([("A", "A"), ("A", "B"), ("A", "C")])
@@ -58,29 +63,36 @@ class EverythingAgrees(RuleBasedStateMachine):
     def teardown(self):
         shutil.rmtree(self.folder)
 
-    def settings(self, policy):
+    def settings(self, policy, max_rejects=None):
         return {
             "output_dir": str(self.folder / "out"),
             "db_path": str(self.folder / "p.db"),
             "on_duplicate": policy,
+            **({} if max_rejects is None else {"max_rejects": max_rejects}),
         }
 
-    def run_elsewhere(self, value, start, stop, policy, kill_at=0, behaviour=None):
+    def run_elsewhere(self, value, start, stop, policy, max_rejects=None, *, kill_at=0, behaviour=None):
         """Run in another process; return the events it reported and its exit code."""
-        request = {"folder": str(self.folder), "settings": self.settings(policy), "kill_at": kill_at}
+        settings = self.settings(policy, max_rejects)
+        request = {"folder": str(self.folder), "settings": settings, "kill_at": kill_at}
         request |= {"value": value, "start": start, "stop": stop, "behaviour": behaviour}
         other.stdin.write(json.dumps(request, default=str) + "\n")
         other.stdin.flush()
         return json.loads(other.stdout.readline())
 
     def run(self, where, *arguments):
-        """Run in this process or another, and in the model: the result is the same."""
+        """Run in this process or another, and in the model: the result is the same.
+
+        The last argument, if there are five, is the limit on rejects, and the jobs are those of the orders.
+        """
         self.last_run = arguments
-        value, start, stop, policy = arguments
+        value, start, stop, policy, *max_rejects = arguments
         if where == "here":
             # A run lists the folder once a second at most; until then, drafts of killed runs stay.
             atomic_writer._list_temporaries.cache_clear()
-            runner = PipelineRunner(engine="local", log_level="OFF", **self.settings(policy))
+            pipeline = orders if max_rejects else None
+            options = self.settings(policy, *max_rejects)
+            runner = PipelineRunner(pipeline=pipeline, engine="local", log_level="OFF", **options)
             result = runner.run(value, start, stop)
             found = result.code, result.batch_id, result.duplicate
         else:
@@ -119,11 +131,31 @@ class EverythingAgrees(RuleBasedStateMachine):
     def run_a_file(self, name, jobs, policy, where):
         self.run(where, self.folder / name, *jobs, policy)
 
+    @rule(
+        name=TABLES,
+        rows=ROWS | ROWS | ROWS | st.none(),
+        jobs=RANGES,
+        policy=POLICIES,
+        max_rejects=MAX_REJECTS,
+        where=WHERE,
+    )
+    def run_a_table(self, name, rows, jobs, policy, max_rejects, where):
+        """Run the jobs of the orders on a file that is written now, or was before, or is missing."""
+        file = self.folder / name
+        if rows is not None:
+            file.write_text(ORDER_HEADER + "".join(f"{row}\n" for row in rows), encoding="utf-8")
+            self.model.tables[file] = rows
+        self.run(where, file, *jobs, policy, max_rejects)
+
     @precondition(lambda self: self.model.outputs)
     @rule(data=st.data(), stop=st.sampled_from("BC"), policy=POLICIES, where=WHERE)
     def run_a_document(self, data, stop, policy, where):
         document = data.draw(st.sampled_from(sorted(self.model.outputs)))
-        self.run(where, document, "B", stop, policy)
+        limit = ["0"] if self.has_orders(document) else []
+        self.run(where, document, "B", stop, policy, *limit)
+
+    def has_orders(self, document):
+        return self.model.outputs[document][0].endswith(".csv")
 
     @rule(records=DATA, stop=st.sampled_from("BC"), policy=POLICIES, where=WHERE)
     def run_data_in_memory(self, records, stop, policy, where):
@@ -164,8 +196,9 @@ class EverythingAgrees(RuleBasedStateMachine):
     def load_by_another_store(self, data, policy):
         document = data.draw(st.sampled_from(sorted(self.model.outputs)))
         store = PeeweeStore(self.folder / "p.db")
+        target = store.into(OrderRow) if self.has_orders(document) else store
 
-        loaded = JobB(store, policy).execute(document)
+        loaded = JobB(target, policy).execute(document)
 
         code, batch, _ = self.model.run(document, "B", "B", policy)
         assert (code, batch) == (loaded.code, loaded.output)
@@ -174,28 +207,31 @@ class EverythingAgrees(RuleBasedStateMachine):
 
     @rule(
         name=INPUTS,
+        table=TABLES,
         records=DATA,
         policy=POLICIES,
         kill_at=st.integers(1, 9),
         data=st.data(),
         resume=st.sampled_from([None, "here", "elsewhere"]),
     )
-    def kill_a_run(self, name, records, policy, kill_at, data, resume):
+    def kill_a_run(self, name, table, records, policy, kill_at, data, resume):
         """Jobs that ended before the kill have had their effect, others none; the same run again resumes."""
-        value = data.draw(st.sampled_from([self.folder / name, self.folder / name, records]))
+        files = [self.folder / name, self.folder / table]
+        value = data.draw(st.sampled_from([*files, *files, records]))
         start = "B" if value is records else "A"
+        limit = ["100%"] if value is files[1] else []
 
-        reply = self.run_elsewhere(value, start, "C", policy, kill_at)
+        reply = self.run_elsewhere(value, start, "C", policy, *limit, kill_at=kill_at)
 
         ended = [event["job"] for event in reply["events"] if event.get("success")]
         if reply["exit"] == 0:
             result = reply["events"][-1]
-            expected = self.model.run(value, start, "C", policy)
+            expected = self.model.run(value, start, "C", policy, *limit)
             assert expected == (result["code"], result["batch_id"], result["duplicate"])
             self.note_cleanup(value, start, expected[0])
             return
         assert -9 == reply["exit"]
-        code = self.model.run(value, start, ended[-1], policy)[0] if ended else None
+        code = self.model.run(value, start, ended[-1], policy, *limit)[0] if ended else None
         assert code is None
         self.note_cleanup(value, start, None)
         if value is records:
@@ -203,15 +239,14 @@ class EverythingAgrees(RuleBasedStateMachine):
         elif not ended:
             self.killed.add(f"{Path(value).stem}_processed.json")
         if resume:
-            self.run(resume, value, start, "C", policy)
+            self.run(resume, value, start, "C", policy, *limit)
 
     @invariant()
     def documents_equal_the_model(self):
         found = {}
         for path in (self.folder / "out").glob("*.json"):
             document = json.loads(path.read_bytes())
-            records = [(each["line_number"], each["content"]) for each in document["records"]]
-            found[path] = (document["source"]["uri"], records)
+            found[path] = (document["source"]["uri"], list(map(parse_record, document["records"])))
         assert self.model.outputs == found
 
     @invariant()
@@ -241,23 +276,43 @@ class EverythingAgrees(RuleBasedStateMachine):
             tables = ("processed_records", "finalized_records")
             ordered = "SELECT batch_id, line_number, content FROM {} ORDER BY batch_id, line_number"
             all_records, visible = (database.execute(ordered.format(table)).fetchall() for table in tables)
+            rows = {
+                number: list(map(parse_record, ORDERS.read_records(database, number)))
+                for (number,) in database.execute("SELECT id FROM processing_batches WHERE target = 'orders'")
+            }
         assert self.finalized_at.items() <= finalized_at.items()
         self.finalized_at = finalized_at
         expected = list(enumerate(self.model.batches, 1))
-        assert [(n, uri, len(records), status) for n, (uri, records, status) in expected] == batches
-        expected_records = [(n, *each, status) for n, (_, records, status) in expected for each in records]
+        assert [(n, uri, count_loaded(records), status) for n, (uri, records, status) in expected] == batches
+        assert {n: records for n, (uri, records, _) in expected if uri.endswith(".csv")} == rows
+        lines = [batch for batch in expected if not batch[1][0].endswith(".csv")]
+        expected_records = [(n, *each, status) for n, (_, records, status) in lines for each in records]
         assert [each[:3] for each in expected_records] == all_records
         assert [each[:3] for each in expected_records if each[3] == "finalized"] == visible
+
+
+def parse_record(record):
+    """Return a record of a document as the model has it."""
+    if "reject" in record:
+        return record["line_number"], (record["reject"]["kind"], record["reject"]["raw"])
+    content = record["content"]
+    return record["line_number"], tuple(content) if isinstance(content, list) else content
+
+
+def count_loaded(records):
+    """Return the number of records that are no rejects."""
+    kinds = {kind for kind in ORDER_ROWS.values() if isinstance(kind, str)}
+    return sum(isinstance(values, str) or values[0] not in kinds for _, values in records)
 
 
 TestEverythingAgrees = EverythingAgrees.TestCase
 LONG = settings.get_profile("long")
 IS_LONG = settings.default is LONG
 STEPS = 20
-# 200 steps in all; with the profile `long`, as many as it asks for.
+# 400 steps in all; with the profile `long`, as many as it asks for.
 TestEverythingAgrees.settings = settings(
     LONG if IS_LONG else settings.get_profile("laws"),
     stateful_step_count=STEPS,
     phases=set(Phase) - {Phase.explain},
-    max_examples=max(1, LONG.max_examples // STEPS) if IS_LONG else 200 // STEPS,
+    max_examples=max(1, LONG.max_examples // STEPS) if IS_LONG else 400 // STEPS,
 )

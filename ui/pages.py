@@ -102,6 +102,7 @@ def _check_form(page: Page, url: str, fixtures: Fixtures, shots: Path) -> None:
     _expect_texts(page, "nightly", "At 02:00 AM", "pipeline_orchestration.run_pipeline")
     page.goto(f"{url}/deployments/deployment/{fixtures.deployment}/run")
     _expect_texts(page, "for the first job of the range", "start_from (Optional)", "on_duplicate (Optional)")
+    _expect_texts(page, "max_rejects (Optional)", "Rejected rows to allow in an input")
     _expect_texts(page, "Skip, load or refuse records", "Set logging level")
     values = page.locator("input, textarea").evaluate_all("all => all.map(each => each.value)")
     for value in ("pipeline_orchestration.text_pipeline:pipeline", "/customers.txt", "/data/pipeline.db"):

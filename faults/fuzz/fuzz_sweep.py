@@ -21,6 +21,8 @@ _RUNS_PER_SECOND = {
     "document": 2700,
     "header": 17_000,
     "identifier": 20_000,
+    "row_document": 1000,
+    "rows": 300,
     "settings": 1900,
     "settings_file": 500,
     "splitter": 4000,

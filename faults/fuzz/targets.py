@@ -26,6 +26,7 @@ from pipeline_orchestration.inputs import MEMORY, RunInput, from_text, to_text
 
 from .hostile_server import serve_answers
 from .reference import NumberedRecord, RefusedError, decode_text, parse_document, parse_json, split_lines
+from .row_targets import fuzz_row_document, fuzz_rows
 
 type Target = Callable[[bytes], None]
 
@@ -231,7 +232,9 @@ def fuzz_header(data: bytes) -> None:
         completed = json.loads(data[: recognised.length] + b"]}")
         require(completed.pop("records") == [], completed)
         schema = recognised.schema
-        require(completed.pop("schema", None) == (schema and msgspec.to_builtins(schema)), completed)
+        require(
+            completed.pop("schema", None) == (schema and json.loads(msgspec.json.encode(schema))), completed
+        )
         completed["version"] -= schema is not None  # the next version adds the schema, and nothing else
         strictly = parse_header(completed, "x").origin
         require(strictly == recognised.source, strictly, recognised.source)
@@ -273,6 +276,8 @@ TARGETS: Mapping[str, Target] = {
     "document": fuzz_document,
     "header": fuzz_header,
     "identifier": fuzz_identifier,
+    "row_document": lambda data: fuzz_row_document(_get_work_folder(), data),
+    "rows": lambda data: fuzz_rows(_get_work_folder(), data),
     "settings": fuzz_settings,
     "settings_file": fuzz_settings_file,
     "splitter": fuzz_splitter,

@@ -3,7 +3,7 @@
 import pytest
 from peewee import IntegerField
 
-from pipeline_db import BatchRecord, DatabaseError, PeeweeStore
+from pipeline_db import BatchRecord, DatabaseError, PeeweeStore, examine_database
 from pipeline_jobs import Finalized, JobB, OnDuplicate, Record, Source
 
 A = Source("file:///a", "a")
@@ -63,6 +63,8 @@ def test_an_adopted_database_is_used_and_stays_the_teams(team, ask, way):
     assert [(3,)] == ask(store, "SELECT version FROM pipeline_schema")
     if store.path:
         assert marks == ask(store, MARKS)
+        found = {finding.what: finding.found for finding in examine_database(store.path)}
+        assert "version 3, current; adopted, so the journal stays as it is" == found["schema"]
 
 
 def test_the_tables_of_a_team_may_come_later(store, ask):

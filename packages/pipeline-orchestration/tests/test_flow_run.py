@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_jobs import parse_reject_limit
 from pipeline_orchestration import EngineName, PipelineConfig, RunResult, UsageError
 from pipeline_orchestration.execution.run_spec import RunSpec
 from pipeline_orchestration.inputs import RunInput
@@ -51,6 +52,12 @@ def test_a_run_is_received_once_with_the_id_of_the_flow_run(flow_run):
 
     assert (run, None) == (first, second)
     assert ("id", True) == (run.spec.run_id, run.has_begun)
+
+
+def test_the_limit_on_rejects_is_a_parameter(flow_run):
+    assert parse_reject_limit("0.5%") == parse(flow_run, max_rejects="0.5%").spec.config.max_rejects
+    with pytest.raises(UsageError, match="max_rejects"):
+        parse(flow_run, max_rejects="some")
 
 
 def test_outside_the_block_no_run_is_received(flow_run):

@@ -11,7 +11,7 @@ import pytest
 from peewee import CharField, DateTimeField, DecimalField, IntegerField
 from pydantic import BaseModel, Field
 
-from pipeline_db import BatchRecord
+from pipeline_db import BatchRecord, Target
 from pipeline_jobs import Csv, InputError, JobA, JobB, JobC, JsonLines
 from pipeline_orchestration import PipelineDefinition, PipelineRunner, table_pipeline
 
@@ -190,6 +190,27 @@ def test_a_table_that_differs_from_its_model_is_refused_before_anything_is_writt
     assert not (folder / "other").exists()
 
 
+class NameRow(BatchRecord):
+    customer = CharField(max_length=100)
+
+    class Meta:
+        table_name = "names"
+
+
+class OrdersAndNames(Target):
+    models = (OrderRow, NameRow)
+
+
+def test_a_target_has_several_tables(runner, orders, ask):
+    result = runner(pipeline=make_pipeline(model=OrdersAndNames, record=OrderModel), max_rejects="2").run(
+        orders
+    )
+
+    assert (None, (5, 2, 2, 1, 0)) == (result.error, result.sums)
+    assert [(2, "Ada"), (7, "Zoë")] == ask("p.db", "SELECT line_number, customer FROM names")
+    assert [1, 5] == [row[1] for row in ask("p.db", ALL)]
+
+
 class UniqueRow(BatchRecord):
     id = IntegerField()
 
@@ -239,6 +260,7 @@ class Excessive(OrderModel):
         ({"record": 7}, TypeError, "7"),
         ({"reader": 7}, TypeError, "7"),
         ({"model": OrderModel}, TypeError, "BatchRecord"),
+        ({"model": OrdersAndNames}, TypeError, "OrdersAndNames"),
         ({"max_rejects": "some"}, ValueError, "'some'"),
     ],
 )

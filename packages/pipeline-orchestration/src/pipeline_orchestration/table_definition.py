@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pipeline_db  # not their classes, each of which is imported when it is first named
 import pipeline_jobs
@@ -41,7 +41,8 @@ def table_pipeline(
         reader: turns a file into rows; without one, ``Csv()``.
         record: what a row must be: a Pydantic model, a msgspec Struct or a dataclass; without one, it is
             derived from `model`.
-        model: the table, or a ``Target``: several tables that the columns are spread over.
+        model: the table, or a ``Target``: several tables that the columns are spread over, which
+            needs a record class.
         max_rejects: how many rows of an input may be rejected, as a number or a percentage such as ``1%``,
             unless the setting says otherwise.
         retries: of each job, after a failure that is retriable.
@@ -59,12 +60,12 @@ def table_pipeline(
         UsageError: ``usage.job`` or ``usage.params``: another value is out of bounds.
     """
     reader = pipeline_jobs.Csv() if reader is None else reader
-    record = _derive_record(model) if record is None else record
     limit = pipeline_jobs.parse_reject_limit(max_rejects)
-    pipeline_jobs.JobA(".", reader=reader, record=record)  # refuses what is no reader or no record class
-    _check_columns(record, model)
+    pipeline_jobs.JobA(".", reader=reader, record=_choose_record(record, model))  # refuses what is no reader
 
     def make_job_a(run: RunContext) -> "JobA":
+        # Derived here again: workers get this function by value, and the fields of a derived class were lost.
+        kind = _choose_record(record, model)
         return pipeline_jobs.JobA(
             run.output_dir,
             run.encoding,
@@ -72,7 +73,7 @@ def table_pipeline(
             run.config.max_unpacked_bytes,
             run.config.max_unpacked_ratio,
             reader=reader,
-            record=record,
+            record=kind,
             max_rejects=run.config.max_rejects or limit,
         )
 
@@ -95,16 +96,17 @@ def table_pipeline(
     return definition
 
 
-def _derive_record(target: Any) -> type:  # noqa: ANN401  # whatever the user has given
-    if isinstance(target, type) and issubclass(target, pipeline_db.Target):
-        raise TypeError(f"{target.__name__} has several tables: name the record class of its rows")
-    return pipeline_db.derive_record(target)
+def _choose_record(record: type | None, model: "type[BatchRecord | Target]") -> type:
+    """Return the record class, or derive it from the model; check that both fit together."""
+    # The model has imported Peewee, which takes 0.05 s, and a record class its library.
+    from pipeline_db.row_encoder import match_columns  # noqa: PLC0415
+    from pipeline_db.target import list_models  # noqa: PLC0415
+    from pipeline_jobs.record_classes.record_class import make_record_class  # noqa: PLC0415
 
-
-def _check_columns(record: type, target: "type[BatchRecord | Target]") -> None:
-    """Refuse a record class whose columns do not fit into the tables."""
-    from pipeline_db.row_encoder import match_columns  # noqa: PLC0415  # Peewee, which the model has imported
-    from pipeline_db.target import list_models  # noqa: PLC0415  # as above
-    from pipeline_jobs.record_classes.record_class import make_record_class  # noqa: PLC0415  # msgspec
-
-    match_columns(list_models(target), target.__name__, make_record_class(record).schema)
+    models = list_models(model)
+    if record is None:
+        if len(models) > 1:
+            raise TypeError(f"record is None, expected a class, as {model.__name__} has several models")
+        record = pipeline_db.derive_record(models[0])
+    match_columns(models, model.__name__, make_record_class(record).schema)
+    return record

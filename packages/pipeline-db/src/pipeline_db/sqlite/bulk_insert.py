@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 from operator import length_hint, lt
 
 import msgspec
@@ -68,30 +68,39 @@ def prepare_rows(
     (benchmarks/sqlite_row_inserts.py).
     """
     names = ", ".join(map(quote_name, ("batch_id", "line_number", *table.columns)))
+    width = len(table.columns) + 2
     insert = f"INSERT INTO {quote_name(table.name)} ({names}) VALUES "  # noqa: S608  # quoted
-    places = f"({', '.join('?' * (len(table.columns) + 2))})"
-    rows = list(zip(repeat(batch_id), line_numbers, *columns, strict=False))
-    size = max(1, _MAX_VARIABLES // (len(table.columns) + 2))
-    rest = len(rows) - len(rows) % size
-    blocks = [list(chain.from_iterable(rows[start : start + size])) for start in range(0, rest, size)]
+    places = f"({', '.join('?' * width)})"
+    size = max(1, _MAX_VARIABLES // width)
+    # All values in one list, put there a column at a time: the fastest way to turn columns into rows.
+    values: list[object] = [batch_id] * (width * len(line_numbers))
+    values[1::width] = line_numbers
+    for place, column in enumerate(columns, 2):
+        values[place::width] = column
+    rest = len(line_numbers) - len(line_numbers) % size
+    blocks = [values[start : start + width * size] for start in range(0, width * rest, width * size)]
+    last = values[width * rest :]
+    del values
 
-    def insert_singly(connection: sqlite3.Connection, start: int, end: int) -> None:
-        left = iter(rows[start:end])
+    def insert_singly(connection: sqlite3.Connection, values: list[object], first: int) -> None:
+        left = iter([values[start : start + width] for start in range(0, len(values), width)])
         try:
             connection.executemany(insert + places, left)
         except DRIVER.IntegrityError as error:
-            line = line_numbers[end - length_hint(left) - 1]
-            raise ConstraintError(f"table {table.name}, line {line}: {error}") from error
+            index = first + len(values) // width - length_hint(left) - 1
+            text = f"table {table.name}, line {line_numbers[index]}: {error}"
+            raise ConstraintError(text) from error
 
     def execute(connection: sqlite3.Connection) -> None:
-        left = iter(blocks)
-        try:
-            connection.executemany(insert + ", ".join([places] * size), left)
-        except DRIVER.IntegrityError:
-            start = (len(blocks) - length_hint(left) - 1) * size
-            insert_singly(connection, start, start + size)  # to find the row
-            raise
-        insert_singly(connection, rest, len(rows))
+        if blocks:
+            left = iter(blocks)
+            try:
+                connection.executemany(insert + ", ".join([places] * size), left)
+            except DRIVER.IntegrityError:
+                block = len(blocks) - length_hint(left) - 1
+                insert_singly(connection, blocks[block], block * size)  # to find the row
+                raise
+        insert_singly(connection, last, rest)
 
     return execute
 

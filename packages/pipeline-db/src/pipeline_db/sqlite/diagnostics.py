@@ -115,14 +115,15 @@ def _collect_contents(path: Path, *, immutable: bool) -> list[Finding]:
 
 def _examine_schema(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
     try:
-        version = read_schema(connection, path).version
+        version, is_adopted = read_schema(connection, path)
     except DatabaseError as error:
         yield Finding("schema", "cannot be used", error)
         if error.code == "database.foreign":
             return
         version = 0
     else:
-        yield Finding("schema", describe_version(version, len(STEPS)))
+        text = "; adopted, so the journal stays as it is" if is_adopted else ""
+        yield Finding("schema", describe_version(version, len(STEPS)) + text)
     yield _examine_integrity(connection, path)
     if version:
         yield _examine_batches(connection)
