@@ -178,7 +178,8 @@ READER = """
 import pickle, sys
 import msgspec
 Item = pickle.loads(sys.stdin.buffer.read())()
-print(msgspec.json.encode(Item(1)).decode(), Item.__struct_config__.frozen, msgspec.structs.fields(Item)[1].type)
+print(msgspec.json.encode(Item(1)).decode(), Item.__struct_config__.frozen)
+print(msgspec.structs.fields(Item)[1].type)
 for row in ({"rowId": 1, "name": "bad"}, {"rowId": 1, "name": "longer"}):
     try:
         msgspec.convert(row, Item)
@@ -196,7 +197,8 @@ def test_a_struct_of_a_script_is_the_same_in_another_process(tmp_path):
     done = subprocess.run([sys.executable, "-c", READER], input=packed, capture_output=True, check=True)
 
     assert [
-        '{"rowId":1,"name":"none","tags":[]} True typing.Annotated[str, msgspec.Meta(min_length=1, max_length=5)]',
+        '{"rowId":1,"name":"none","tags":[]} True',
+        "typing.Annotated[str, msgspec.Meta(min_length=1, max_length=5)]",
         "no",
         "Expected `str` of length <= 5 - at `$.name`",
     ] == done.stdout.decode().splitlines()
