@@ -55,7 +55,7 @@ DATABASES = [
     (
         make_newer_database,
         "database.newer",
-        "has schema version 99, this program supports 2; upgrade pipeline-db",
+        "has schema version 99, this program supports 3; upgrade pipeline-db",
     ),
 ]
 

@@ -1,5 +1,7 @@
 """Pickles between processes: the description of a run, its inputs, and its results."""
 
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -150,3 +152,53 @@ def test_a_worker_uses_the_lock_of_a_run_only_in_a_folder_of_its_own_user(tmp_pa
     loop = load_job_loop(dump_spec(spec))
 
     assert (folder / "write.lock" if is_used else None) == loop.context.write_lock
+
+
+SCRIPT = """
+import pickle, subprocess, sys
+from typing import Annotated
+import msgspec
+
+class Base(msgspec.Struct, rename="camel"):
+    row_id: int
+
+class Item(Base, frozen=True):
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=5)] = "none"
+    tags: list[str] = []
+    def __post_init__(self):
+        if self.name == "bad":
+            raise ValueError("no")
+
+if __name__ == "__main__":
+    from pipeline_orchestration.engines.processes.serialization import _dump
+    sys.stdout.buffer.write(_dump(lambda: Item))
+"""
+
+READER = """
+import pickle, sys
+import msgspec
+Item = pickle.loads(sys.stdin.buffer.read())()
+print(msgspec.json.encode(Item(1)).decode(), Item.__struct_config__.frozen)
+print(msgspec.structs.fields(Item)[1].type)
+for row in ({"rowId": 1, "name": "bad"}, {"rowId": 1, "name": "longer"}):
+    try:
+        msgspec.convert(row, Item)
+    except msgspec.ValidationError as error:
+        print(error)
+"""
+
+
+def test_a_struct_of_a_script_is_the_same_in_another_process(tmp_path):
+    """With its fields, rules, options and methods; cloudpickle alone would send it without fields."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+
+    packed = subprocess.run([sys.executable, str(script)], capture_output=True, check=True).stdout
+    done = subprocess.run([sys.executable, "-c", READER], input=packed, capture_output=True, check=True)
+
+    assert [
+        '{"rowId":1,"name":"none","tags":[]} True',
+        "typing.Annotated[str, msgspec.Meta(min_length=1, max_length=5)]",
+        "no",
+        "Expected `str` of length <= 5 - at `$.name`",
+    ] == done.stdout.decode().splitlines()

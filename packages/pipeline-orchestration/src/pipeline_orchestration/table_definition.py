@@ -60,11 +60,12 @@ def table_pipeline(
         UsageError: ``usage.job`` or ``usage.params``: another value is out of bounds.
     """
     reader = pipeline_jobs.Csv() if reader is None else reader
-    record = _choose_record(record, model)
     limit = pipeline_jobs.parse_reject_limit(max_rejects)
-    pipeline_jobs.JobA(".", reader=reader, record=record)  # refuses what is no reader
+    pipeline_jobs.JobA(".", reader=reader, record=_choose_record(record, model))  # refuses what is no reader
 
     def make_job_a(run: RunContext) -> "JobA":
+        # Derived here again: workers get this function by value, and the fields of a derived class were lost.
+        kind = _choose_record(record, model)
         return pipeline_jobs.JobA(
             run.output_dir,
             run.encoding,
@@ -72,7 +73,7 @@ def table_pipeline(
             run.config.max_unpacked_bytes,
             run.config.max_unpacked_ratio,
             reader=reader,
-            record=record,
+            record=kind,
             max_rejects=run.config.max_rejects or limit,
         )
 

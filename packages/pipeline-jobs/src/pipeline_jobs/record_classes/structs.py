@@ -17,6 +17,9 @@ from pipeline_jobs.readers.reader import RowBatch
 
 from .record_class import Columns, Field, ParsedRows, RecordClass, flatten_hint
 
+_REFUSALS = (ValueError, TypeError, msgspec.ValidationError)
+"""What a class may raise for a row that it refuses; in msgspec 0.19 the last is no `ValueError`."""
+
 _SLICE = 64
 """Rows that are parsed together when one of a batch does not fit; those before it are parsed twice."""
 
@@ -80,17 +83,19 @@ class _MsgspecClass(RecordClass):
         """Return a record for each row; None where there is a fault, or one is found and added."""
         rows_type = list[kind]
         if not faults:
-            with suppress(ValueError, TypeError):  # what a class may raise for a row that it refuses
+            with suppress(*_REFUSALS):
                 return msgspec.convert(values, rows_type, strict=is_typed)
         records: list[Any] = []
+        known = sorted(faults, reverse=True)
         while (start := len(records)) < len(values):
-            if start in faults:
+            if start in known[-1:]:
+                known.pop()
                 records.append(None)
                 continue
-            end = min([start + _SLICE, len(values), *(index for index in faults if index > start)])
+            end = min(start + _SLICE, len(values), *known[-1:])
             try:
                 records += msgspec.convert(values[start:end], rows_type, strict=is_typed)
-            except (ValueError, TypeError) as error:
+            except _REFUSALS as error:
                 refusal = parse_refusal(error)
                 if refusal is None:
                     raise
@@ -229,3 +234,68 @@ def convert_all(rows: list[dict[str, object]], kind: Any) -> list[Any]:  # noqa:
     """Return a record for each row of a document."""
     records: list[Any] = msgspec.convert(rows, list[kind])
     return records
+
+
+def reduce_struct(kind: object) -> tuple[Any, ...] | None:
+    """Return how to make a Struct, or a rule of a field, again in another process, for `pickle`.
+
+    cloudpickle, which copies the classes of a script, does not know their fields. None for anything else.
+    """
+    if isinstance(kind, msgspec.Meta):
+        rules = {name: getattr(kind, name) for name in _RULES}
+        return partial(msgspec.Meta, **{name: rule for name, rule in rules.items() if rule is not None}), ()
+    if not isinstance(kind, type) or not issubclass(kind, msgspec.Struct):
+        return None
+    fields = [each for each in msgspec.structs.fields(kind) if each.name in kind.__annotations__]
+    config = {name: getattr(kind.__struct_config__, name) for name in _CONFIG}
+    inherited = {*kind.__annotations__, *_MADE_BY_MSGSPEC}
+    own = {name: value for name, value in vars(kind).items() if name not in inherited}
+    described = [(each.name, each.type, _describe_field(each)) for each in fields]
+    return _make_struct, (kind.__name__, described, kind.__bases__, kind.__module__, own, config)
+
+
+_CONFIG = (
+    "frozen",
+    "eq",
+    "order",
+    "array_like",
+    "gc",
+    "repr_omit_defaults",
+    "omit_defaults",
+    "forbid_unknown_fields",
+    "tag",
+    "tag_field",
+)
+_RULES = (
+    *("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz"),
+    *("title", "description", "examples", "extra_json_schema", "extra"),
+)
+_MADE_BY_MSGSPEC = (
+    *("__annotations__", "__dict__", "__doc__", "__match_args__", "__module__", "__qualname__", "__slots__"),
+    *("__struct_config__", "__struct_fields__", "__struct_defaults__", "__struct_encode_fields__"),
+    *("__weakref__", "__static_attributes__", "__firstlineno__"),
+)
+
+
+def _describe_field(field: msgspec.structs.FieldInfo) -> dict[str, Any]:
+    options = {"default": field.default, "default_factory": field.default_factory}
+    options = {name: value for name, value in options.items() if value is not msgspec.NODEFAULT}
+    return options if field.encode_name == field.name else options | {"name": field.encode_name}
+
+
+def _make_struct(
+    name: str,
+    fields: list[tuple[str, Any, dict[str, Any]]],
+    bases: tuple[type, ...],
+    module: str,
+    namespace: dict[str, Any],
+    config: dict[str, Any],
+) -> type[msgspec.Struct]:
+    described = [(field, kind, msgspec.field(**options)) for field, kind, options in fields]
+    make = partial(
+        msgspec.defstruct, name, described, bases=bases, module=module, namespace=namespace, **config
+    )
+    try:
+        return make()
+    except TypeError:  # a field without a default after one with a default
+        return make(kw_only=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, replace
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,10 @@ def dump_spec(spec: RunSpec) -> bytes:
     Raises:
         OrchestrationError: ``orchestration.definition``: the definition cannot be pickled.
     """
-    import cloudpickle  # noqa: PLC0415  # 0.03 s to import, for runs in several processes only
-
     try:
         # By themselves: their class may be known only after the definition is loaded from its file.
-        packed_params = b"" if spec.params is None else cloudpickle.dumps(strip_secrets(spec.params))
-        return bytes(cloudpickle.dumps((replace(spec, params=None), packed_params)))
+        packed_params = b"" if spec.params is None else _dump(strip_secrets(spec.params))
+        return _dump((replace(spec, params=None), packed_params))
     except Exception as error:  # pickling calls the user's code
         raise _make_definition_error(error) from error
 
@@ -94,6 +93,24 @@ def load_results(packed: bytes) -> list[RunResult]:
     ]
 
 
+def _dump(value: object) -> bytes:
+    """Pickle a value, with the functions and classes of a script."""
+    import cloudpickle  # noqa: PLC0415  # 0.03 s to import, for runs in several processes only
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+        def reducer_override(self, obj: object) -> object:
+            if getattr(obj, "__module__", "") == "__main__" or type(obj).__module__ == "msgspec":
+                from pipeline_jobs.record_classes.structs import reduce_struct  # noqa: PLC0415  # as above
+
+                if reduced := reduce_struct(obj):
+                    return reduced
+            return super().reducer_override(obj)
+
+    stream = BytesIO()
+    Pickler(stream).dump(value)
+    return stream.getvalue()
+
+
 def _load_part(packed: bytes) -> Any:  # noqa: ANN401  # a part of the description of a run
     try:
         return pickle.loads(packed)  # noqa: S301  # from the process that hands out the groups
@@ -102,10 +119,8 @@ def _load_part(packed: bytes) -> Any:  # noqa: ANN401  # a part of the descripti
 
 
 def _dump_input(run_input: RunInput) -> bytes:
-    import cloudpickle  # noqa: PLC0415  # see above
-
     try:
-        return bytes(cloudpickle.dumps(run_input))
+        return _dump(run_input)
     except Exception as error:  # noqa: BLE001  # pickling calls the user's code
         kind = type(run_input.value).__name__
         text = f"a value of type {kind} cannot be sent to another process: {error}"
