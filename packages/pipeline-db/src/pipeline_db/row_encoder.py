@@ -69,7 +69,8 @@ class RowEncoder:
             return convert(values)
         except ValueRefusedError as error:
             text = f"{self._where}: line {numbers[error.index]}, {escape(name)}: {error.reason}"
-            raise InputError("input.row", text) from None
+            hint = "give the record class this rule too, and such rows are rejects"
+            raise InputError("input.row", f"{text}; {hint}") from None
 
 
 def take_apart(rows: Sequence[Row[Any]]) -> tuple[list[int], list[Values]]:

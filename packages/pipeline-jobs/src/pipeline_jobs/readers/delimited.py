@@ -273,7 +273,7 @@ class _RowStream:
             if not raw.strip():
                 batch.blank += 1
                 return False
-            reason = f"{len(row)} columns, expected {width}"
+            reason = f"{len(row)} column{'' if len(row) == 1 else 's'}, expected {width}"
             reject = Reject(RejectKind.COLUMNS, None, reason, cut_raw(raw, self._limit))
         if reject is not None:
             batch.rejects.append(Row(start, reject=reject))
