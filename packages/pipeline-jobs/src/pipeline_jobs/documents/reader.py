@@ -42,6 +42,7 @@ def read_file(
     """
     handed_on = find_handed_on(file.path)
     if head is None:
+        file.seek(0)
         head = parse_head(file.read(HEAD_LIMIT))
     file.seek(max(0, file.size - TAIL_LIMIT))
     tail = parse_tail(file.read(TAIL_LIMIT))
