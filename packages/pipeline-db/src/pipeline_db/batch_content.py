@@ -30,9 +30,12 @@ class Content[Chunk: Sized](Protocol):
 
     Attributes:
         described: values of columns of the batch that are known before the first chunk.
+        is_encoded_ahead: whether a chunk is encoded in a thread while the one before is inserted; that pays
+            only where inserting lets other threads run.
     """
 
     described: Mapping[str, object]
+    is_encoded_ahead: bool
 
     @property
     def counted(self) -> tuple[int, int, str]:
@@ -48,6 +51,7 @@ class Content[Chunk: Sized](Protocol):
 class Lines:
     """Records: lines of text."""
 
+    is_encoded_ahead = True
     described: Mapping[str, object] = {
         "target": LINES,
         "schema_name": None,
@@ -80,6 +84,8 @@ class Rows:
         sums: what became of the rows of the source.
         encode_rows: encodes rows for the tables of the target.
     """
+
+    is_encoded_ahead = False
 
     def __init__(
         self, backend: Backend, target: str, schema: "Schema", sums: "Sums", encode_rows: EncodeRows

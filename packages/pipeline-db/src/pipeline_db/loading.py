@@ -1,7 +1,7 @@
 """The life of a batch: records or rows are loaded as one batch, and the batch is finalized."""
 
 from collections.abc import Callable, Iterator, Sized
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -90,7 +90,8 @@ def _load_stream[Chunk: Sized](
             content.update(chunk)
             return content.encode(batch_id, chunk)
 
-        with prefetch_map(encode, chunks) as encoded_chunks:
+        ahead = prefetch_map(encode, chunks) if content.is_encoded_ahead else nullcontext(map(encode, chunks))
+        with ahead as encoded_chunks:
             for encoded in encoded_chunks:
                 _insert(transaction, encoded)
         if earlier := _find_earlier_batch(transaction, source, content, on_duplicate):

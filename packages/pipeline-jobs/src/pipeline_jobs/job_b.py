@@ -89,7 +89,7 @@ class JobB(BaseJob[Location | Data, BatchId]):
     def _load_file(self, file: "Input", stack: ExitStack) -> Loaded:
         head = parse_head(file.read(HEAD_LIMIT))
         if head is not None and head.schema is not None:
-            return self._load_rows(file, head, stack)
+            return self._load_rows(file, head)
         if hasattr(self.store, "make_chunks"):
             text = f"{file.where}: holds lines of text, and the table takes rows; give job A a record class"
             raise InputError("input.columns", text)
@@ -99,7 +99,7 @@ class JobB(BaseJob[Location | Data, BatchId]):
         chunks = self._report_progress(prefetched, file)
         return self.store.load(document.source or file.source, chunks, self.on_duplicate)
 
-    def _load_rows(self, file: "Input", head: "Head", stack: ExitStack) -> Loaded:
+    def _load_rows(self, file: "Input", head: "Head") -> Loaded:
         """Load a document of typed rows."""
         from .documents.row_reader import RowDocument  # noqa: PLC0415  # lines of text need none of it
 
@@ -108,7 +108,8 @@ class JobB(BaseJob[Location | Data, BatchId]):
             text = f"{file.where}: holds typed rows, and the store takes lines of text only"
             raise InputError("input.columns", text)
         rows = document.read(cast("RowStore", self.store).get_row_type(document.schema))
-        chunks = self._report_progress(stack.enter_context(prefetch(rows)), file)
+        # Not in a thread, as lines are: decoding and inserting both hold Python's lock most of the time.
+        chunks = self._report_progress(rows, file)
         return self._load_chunks(document.source, document.schema, document.sums, chunks)
 
     def _load_chunks(

@@ -102,7 +102,7 @@ class Csv:
         yield RowBatch([], [], tuple(columns))  # the names of the columns are checked before any row
         while batch := rows.read_batch(columns):
             if self.null_values:
-                batch.values = self._replace_nulls(batch.values)
+                self._replace_nulls(batch.values)
             yield batch
 
     def _read_header(self, rows: "_RowStream", where: str) -> tuple[str, ...]:
@@ -126,10 +126,15 @@ class Csv:
             raise InputError("input.columns", f"{line}: {fault}; name the columns with Csv(names=…)")
         return names
 
-    def _replace_nulls(self, rows: list[list[str]]) -> list[list[str | None]]:
+    def _replace_nulls(self, rows: list[list[str | None]]) -> None:
+        """Put None in the place of null values; most rows have none, or few."""
         if self.null_values == ("",):
-            return [[value or None for value in row] for row in rows]
-        return [[None if value in self.null_values else value for value in row] for row in rows]
+            for row in rows:
+                if "" in row:
+                    row[:] = [value or None for value in row]
+            return
+        for row in rows:
+            row[:] = [None if value in self.null_values else value for value in row]
 
 
 def _find_fault_of_names(names: Sequence[str]) -> str | None:
