@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from .concurrency.prefetch import prefetch
 from .document_files import SUFFIX, write_chunks
 from .documents.records import encode_canonical
 from .documents.row_faults import Fault
@@ -86,8 +85,9 @@ class RowDocumentDraft:
             InputError: ``input.rejects``: there are more than the limit; no document is written.
             OutputError: the document cannot be written.
         """
-        with prefetch(self._make_chunks(rows)) as chunks:
-            return write_chunks(folder, origin, chunks, self._max_record_bytes, suffix, progress, self)
+        # Not in a thread, as lines are: a row takes longer to make than to write.
+        chunks = self._make_chunks(rows)
+        return write_chunks(folder, origin, chunks, self._max_record_bytes, suffix, progress, self)
 
     def _make_chunks(self, rows: Iterable[CheckedRows]) -> Iterator[RowChunk]:
         for checked in rows:
