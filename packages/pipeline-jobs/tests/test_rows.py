@@ -625,3 +625,13 @@ def test_lines_and_rows_are_not_mistaken_for_each_other(write, tmp_path):
     assert first == second == third
     with open_input(third) as file:
         assert find_row_document(file, 1 << 20) is None
+
+
+@pytest.mark.parametrize("record", [None, Order])
+def test_a_header_of_very_many_names_is_refused_in_linear_time(write, tmp_path, record):
+    header = ",".join(f"column{n}" for n in range(200_000))
+
+    result = JobA(tmp_path / "out", reader=Csv(), record=record).execute(write(header + "\n"))
+
+    assert "input.columns" == result.code
+    assert len(result.error) < 2000

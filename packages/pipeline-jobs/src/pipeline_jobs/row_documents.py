@@ -10,6 +10,7 @@ from .document_files import SUFFIX, write_chunks
 from .documents.records import encode_canonical
 from .documents.row_faults import Fault
 from .documents.rows import Reject, RejectKind, Row, RowChunk, Schema, Sums, get_reject
+from .documents.writer import HEAD_LIMIT
 from .exceptions import InputError
 from .readers.text_lines import cut_raw
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _NAMED = 10
 """Rejects that an error names."""
+_MAX_SCHEMA = HEAD_LIMIT // 2
+"""Bytes of a schema as JSON; the rest of the head is for the source."""
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -56,11 +59,17 @@ class RowDocumentDraft:
 
     Attributes:
         sums: what has become of the rows so far.
+
+    Raises:
+        InputError: ``input.columns``: the names of the columns do not fit into the head of a document.
     """
 
     def __init__(
         self, where: str, job: str, schema: Schema, limit: "RejectLimit", max_record_bytes: int
     ) -> None:
+        if len(msgspec.json.encode(schema)) > _MAX_SCHEMA:
+            text = f"{where}: the names of its {len(schema.columns)} columns take over {_MAX_SCHEMA} bytes"
+            raise InputError("input.columns", f"{text}; name fewer columns in a record class")
         self.schema = schema
         self._where = where
         self._job = job

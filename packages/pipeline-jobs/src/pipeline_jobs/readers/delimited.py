@@ -139,11 +139,13 @@ class Csv:
 
 def _find_fault_of_names(names: Sequence[str]) -> str | None:
     """Return what is wrong with the names of columns."""
+    known: set[str] = set()
     for position, name in enumerate(names, 1):
         if not name:
             return f"column {position} has no name"
-        if name in names[: position - 1]:
+        if name in known:
             return f"two columns are named {shorten(name, _SHOWN)}"
+        known.add(name)
     return None
 
 

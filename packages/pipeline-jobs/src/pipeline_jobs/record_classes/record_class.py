@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple, get_args, get_type_hints
 from uuid import UUID
@@ -19,6 +20,7 @@ from pipeline_jobs.escaping import shorten
 from pipeline_jobs.exceptions import InputError
 from pipeline_jobs.readers.reader import RowBatch
 
+_MOST_CANDIDATES = 1000  # that a suggestion is looked for in
 _SHOWN = 60  # characters of a column's name in an error
 _FINITE: frozenset[object] = frozenset({str, int, bool, type(None), date, datetime, time, UUID})
 """Types whose values are no numbers that may be infinite."""
@@ -214,7 +216,8 @@ def _describe_header(names: Sequence[str], *, is_known: bool) -> str:
 def _suggest(names: Iterable[str], candidates: Collection[str]) -> str | None:
     from difflib import get_close_matches  # noqa: PLC0415  # only for this error
 
-    folded = {each.casefold(): each for each in candidates}
+    short = (each for each in candidates if len(each) <= _SHOWN)
+    folded = {each.casefold(): each for each in islice(short, _MOST_CANDIDATES)}
     close = [match for name in names for match in get_close_matches(name.casefold(), folded, n=1)]
     return f"did you mean {shorten(folded[close[0]], _SHOWN)}?" if close else None
 
