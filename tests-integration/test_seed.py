@@ -87,7 +87,7 @@ def test_every_command_of_the_demo(folder):
 
     assert printed == [(command, expected.format(folder=folder)) for command, expected in COMMANDS]
     for database in ("./data/pipeline.db", "./my_data.db"):
-        ((number, source, name, *_, count, status, created, finalized, run),) = read_rows(
+        ((number, source, name, _, count, status, created, finalized, run, *_),) = read_rows(
             database, "SELECT * FROM processing_batches;"
         )
         assert (1, f"file://{folder}/demo_data/sample.txt", "sample.txt") == (number, source, name)

@@ -197,6 +197,8 @@ CASES = [
     ("flag", True, None),
     ("flag", False, None),
     ("single", 0.1, None),
+    ("single", 16777217.0, None),
+    ("single", 1e300, None),
     ("double", 1.7976931348623157e308, None),
     ("double", 5e-324, None),
     ("double", 3, 3.0),

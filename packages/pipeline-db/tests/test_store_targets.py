@@ -40,7 +40,7 @@ def test_each_column_goes_into_the_tables_that_have_it(store, ask):
     batch_id = JobB(store.into(Orders)).execute(ROWS).unwrap()
 
     assert Finalized(batch_id, 2) == store.finalize(batch_id)
-    assert "orders+addresses" == store.batch(batch_id).target
+    assert "addresses+orders" == store.batch(batch_id).target
     assert [(1, 1, 0), (2, 2, 0)] == ask(
         store, "SELECT line_number, id, total FROM finalized_orders ORDER BY line_number"
     )
@@ -126,3 +126,26 @@ def test_models_that_cannot_share_a_row_are_refused(models, message):
 def test_a_target_without_models_is_none(store):
     with pytest.raises(TypeError, match="expected a subclass of BatchRecord or Target"):
         store.into(Target)
+
+
+def test_the_order_of_the_models_does_not_matter(store):
+    class Swapped(Target):
+        models = (AddressRow, OrderRow)
+
+    first = JobB(store.into(Orders)).execute(ROWS).unwrap()
+    store.finalize(first)
+
+    assert first == JobB(store.into(Swapped)).execute(ROWS).unwrap()
+
+
+@pytest.mark.parametrize(
+    "other", ["TABLE finalized_orders (x integer)", "VIEW finalized_orders AS SELECT 1 AS x"]
+)
+def test_a_view_of_another_program_is_not_replaced(store, ask, other):
+    JobB(store.into(AddressRow)).execute([{"id": 1, "city": "x"}]).unwrap()
+    ask(store, f"CREATE {other}")
+
+    with pytest.raises(DatabaseError, match="finalized_orders is there already") as caught:
+        JobB(store.into(OrderRow)).execute([{"id": 1}]).unwrap()
+
+    assert "database.table" == caught.value.code

@@ -166,7 +166,7 @@ def test_a_long_last_line_without_an_end_is_a_reject():
         (b"", "input.columns", "x.csv: has no header"),
         (b"\n\n", "input.columns", "x.csv: has no header"),
         (b"a,,c\n", "input.columns", "x.csv, line 1: column 2 has no name"),
-        (b"\na, b,b\n", "input.columns", "x.csv, line 2: two columns are named b"),
+        (b"\na, b,b\n", "input.columns", "x.csv, line 2: columns 2 and 3 have the same name"),
         (b"a,\xff\n", "input.columns", "x.csv, line 1: expected the names of the columns, found bytes"),
     ],
 )

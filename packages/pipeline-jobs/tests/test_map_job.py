@@ -32,7 +32,7 @@ class MakeNet(MapJob[Order, Net]):
     """Keeps orders with an amount."""
 
     def row(self, row):
-        assert type(row) is Order
+        assert isinstance(row, Order)
         if row.amount < 0:
             raise RejectRow("amount", "less than nothing")
         if row.amount == 13:
@@ -173,3 +173,67 @@ def test_progress_is_reported(document, tmp_path):
     size = document.stat().st_size
     assert all(0 < done <= size == total for done, total, _ in calls)
     assert 2 == calls[-1][2]
+
+
+class Cents(msgspec.Struct, tag="cents", rename="camel"):
+    in_cents: int
+
+    def __post_init__(self):
+        self.in_cents *= 100
+
+
+@dataclass
+class CentsData:
+    in_cents: int
+
+    def __post_init__(self):
+        self.in_cents *= 100
+
+
+class CentsModel(pydantic.BaseModel):
+    in_cents: int = pydantic.Field(lt=1000, alias="inCents")
+
+    @pydantic.field_validator("in_cents", mode="after")
+    @classmethod
+    def multiply(cls, value):
+        return value * 100
+
+
+@pytest.mark.parametrize("kind", [Cents, CentsData, CentsModel])
+def test_the_code_of_a_record_class_runs_once_for_a_row(tmp_path, kind):
+    """By job A; it may change the value, and refuse what it has made of it."""
+
+    class Pass(MapJob[kind, kind]):
+        def row(self, row):
+            assert isinstance(row, kind)
+            return row
+
+    path = tmp_path / "x.csv"
+    path.write_text("inCents\n5\n" if kind is not CentsData else "in_cents\n5\n")
+
+    document = JobA(tmp_path / "out", reader=Csv(), record=kind).execute(path).unwrap()
+    mapped = Pass(tmp_path / "out").execute(document).unwrap()
+
+    for each in (document, mapped):
+        assert [[500]] == [row["content"] for row in json.loads(each.read_bytes())["records"]]
+
+
+def test_a_long_name_of_a_job_is_cut_in_that_of_its_document(document, tmp_path):
+    job = MakeNet(tmp_path / "out", max_rejects=3)
+    job.name = 240 * "x"
+
+    assert f"orders_{20 * 'x'}.json" == job.execute(document).unwrap().name
+
+
+class Wide(Net):
+    more: int = 1
+
+
+def test_of_a_subclass_only_the_columns_are_taken(document, tmp_path):
+    class MakeWide(MapJob[Order, Net]):
+        def row(self, row):
+            return Wide(id=row.id, net=1)
+
+    known = json.loads(MakeWide(tmp_path / "out").execute(document).unwrap().read_bytes())
+
+    assert [1, 1.0] == known["records"][0]["content"]

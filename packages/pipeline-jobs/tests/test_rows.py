@@ -1,14 +1,16 @@
 """Job A with readers and record classes: typed rows, rejects and sums, with any library of record classes."""
 
+import enum
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 import pydantic
 import pytest
+from pydantic_core import PydanticCustomError
 
 from pipeline_jobs import Csv, InputError, JobA, JsonLines, Lines, Reject, RejectKind
 from pipeline_jobs.documents.row_reader import find_row_document
@@ -286,7 +288,7 @@ def test_headers_match_fields_and_aliases_in_any_order(write, run, kind, header)
         ("id,amount", "has no column customer, which Order requires; it has id, amount"),
         ("id,customer,amount,placed_at,Share", "the column Share is unknown to Order; did you mean share?"),
         ("id,customer,amount,placed_at,x", "the column x is unknown to Order; add a field, or leave such"),
-        ("id,id,customer,amount,placed_at", "line 1: two columns are named id"),
+        ("id,id,customer,amount,placed_at", "line 1: columns 1 and 2 have the same name"),
         (
             "id;customer;amount;placed_at",
             "has no column id, which Order requires; it has only one column: name the delimiter, perhaps ';'",
@@ -381,6 +383,15 @@ def test_the_reject_of_a_line_says_why_it_is_no_object(write, run, line, reason)
     _, document = run(write(line, "x.jsonl"), reader=JsonLines(), max_rejects=1)
 
     assert [reason] == [row["reject"]["reason"] for row in document["records"]]
+
+
+@pytest.mark.parametrize("depth", [101, 300, 100_000])
+def test_json_that_is_nested_too_deep_is_a_reject(write, run, depth):
+    text = '{"a":[[1]]}\n{"a":' + depth * "[" + depth * "]" + "}\n"
+
+    _, document = run(write(text, "x.jsonl"), reader=JsonLines(), max_rejects=1)
+
+    assert [(2, "columns", None)] == list_rejects(document)
 
 
 def test_without_a_record_class_rows_are_taken_as_they_are(write, run):
@@ -635,3 +646,74 @@ def test_a_header_of_very_many_names_is_refused_in_linear_time(write, tmp_path, 
 
     assert "input.columns" == result.code
     assert len(result.error) < 2000
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Odd(msgspec.Struct):
+    color: Color
+    span: timedelta
+    raw: bytes | None = None
+
+
+class OddModel(pydantic.BaseModel):
+    color: Color
+    span: timedelta
+    raw: bytes | None = None
+    secret: str = pydantic.Field("x", exclude=True)
+
+
+@pytest.mark.parametrize("kind", [Odd, OddModel])
+def test_values_of_other_types(write, run, kind):
+    raw = "YWI=" if kind is Odd else "ab"  # msgspec takes bytes as base64
+
+    _, document = run(write(f"color,span,raw\nred,PT1H,{raw}\n"), record=kind)
+
+    assert [["red", "PT1H" if kind is OddModel else "PT3600S", "YWI="]] == list_contents(document)
+
+
+def test_errors_of_a_rule_that_are_called_like_those_of_pydantic_are_not_shown(write, tmp_path):
+    class Rule(pydantic.BaseModel):
+        name: str
+
+        @pydantic.field_validator("name")
+        @classmethod
+        def check(cls, value):
+            raise PydanticCustomError("greater_than", f"bad code {value}")
+
+    result = JobA(tmp_path / "out", reader=Csv(), record=Rule).execute(write("name\nprivate\n"))
+
+    assert "line 2, name: a rule of Rule (rule)" in result.error
+    assert "private" not in result.error
+
+
+def test_rejects_of_a_reader_of_ones_own_count_whatever_job_they_name(write, tmp_path):
+    class Bad:
+        def read(self, _file):
+            yield 1, Reject(RejectKind.RULE, None, "no", "raw", "another job")
+
+    result = JobA(tmp_path / "out", reader=Bad(), record=Item).execute(write("x"))
+
+    assert "1 of 1 rows do not fit" in result.error
+
+
+@pytest.mark.parametrize(
+    "reject", [Reject("foo", None, "no", "x"), Reject(RejectKind.RULE, None, "no", None)]
+)
+def test_a_reject_that_is_none_is_refused(write, tmp_path, reject):
+    class Bad:
+        def read(self, _file):
+            yield 1, reject
+
+    result = JobA(tmp_path / "out", reader=Bad(), record=Item).execute(write("x"))
+
+    assert "input.reader" == result.code
+
+
+def test_a_header_that_may_be_data_is_not_quoted(write, tmp_path):
+    result = JobA(tmp_path / "out", reader=Csv(), record=Item).execute(write("1,Anna,Anna\n"))
+
+    assert "columns 2 and 3 have the same name" in result.error
+    assert "Anna" not in result.error

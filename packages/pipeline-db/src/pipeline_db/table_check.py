@@ -118,9 +118,15 @@ def _make_error(
     model: type[BatchRecord], where: str, faults: Sequence[str], statements: Sequence[str]
 ) -> DatabaseError:
     text = f"{where}: the table {get_table_name(model)} differs from {model.__name__}: {'; '.join(faults)}"
-    return DatabaseError(
-        "database.table", f"{text}. Change the model, or the table with: {'; '.join(statements)};"
-    )
+    hint = "Change the model; or, after a look at the old values, the table with"
+    return DatabaseError("database.table", f"{text}. {hint}: {'; '.join(statements)};")
+
+
+def make_taken_error(model: type[BatchRecord]) -> DatabaseError:
+    """Make the error for a view or a table of another program in the place of a model's view."""
+    view = escape(get_view_name(model))
+    text = f"{view} is there already, and the table of {model.__name__} is not"
+    return DatabaseError("database.table", f"{text}; rename {view}, or the table in the model")
 
 
 def _describe_kind(column: Column) -> str:

@@ -44,7 +44,7 @@ class TableStore:
         self.models = list_models(target)
         self.target = target
         self.run_id = run_id
-        self._tables = "+".join(map(get_table_name, self.models))
+        self._tables = "+".join(sorted(map(get_table_name, self.models)))
         self._connector = connector
         for model in self.models:
             _check_digits(model, connector.backend)

@@ -18,7 +18,7 @@ from .documents.row_reader import find_row_document
 from .documents.rows import Reject, RejectKind, Row, RowChunk, Sums
 from .documents.size_limits import DEFAULT_MAX_RECORD_BYTES
 from .exceptions import InputError, JobError
-from .readers.text_lines import cut_raw
+from .readers.raw_texts import cut_raw
 from .record_classes.record_class import RecordClass, make_record_class
 from .reject_limit import RejectLimit, parse_reject_limit
 from .row_documents import CheckedRows, RowDocumentDraft
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .storage.input import Input
     from .storage.location import Source
 
+_MAX_NAME = 20
+"""Characters of a job's name in that of its document, each of at most four bytes."""
 _NO_FILE_NAME = re.compile(r"[/\0]")
 
 
@@ -123,7 +125,7 @@ class MapJob[T, U](BaseJob[Location, Location]):
             # Of what earlier jobs have left out, only the numbers are there.
             left_out = CheckedRows([], [], [], str, before.blank, before.dropped)
             mapped = chain([left_out], self._map(rows, file))
-            suffix = f"_{_NO_FILE_NAME.sub('_', name)}.json"
+            suffix = f"_{_NO_FILE_NAME.sub('_', name)[:_MAX_NAME]}.json"
             location = draft.write(self.output_dir, source, mapped, suffix=suffix)
         self.counts.update(
             records=draft.sums.loaded,

@@ -12,7 +12,7 @@ from .documents.row_faults import Fault
 from .documents.rows import Reject, RejectKind, Row, RowChunk, Schema, Sums, get_reject
 from .documents.writer import HEAD_LIMIT
 from .exceptions import InputError
-from .readers.text_lines import cut_raw
+from .readers.raw_texts import cut_raw
 
 if TYPE_CHECKING:
     from .base import Progress

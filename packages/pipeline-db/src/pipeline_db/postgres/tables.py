@@ -5,7 +5,7 @@ from peewee import PostgresqlDatabase
 from pipeline_db.batch_record import BatchRecord
 from pipeline_db.models import get_meta, get_table_name
 from pipeline_db.queries import quote_name
-from pipeline_db.table_check import Column, Table, compare_table
+from pipeline_db.table_check import Column, Table, compare_table, make_taken_error
 from pipeline_db.table_statements import (
     StatementRecorder,
     get_view_name,
@@ -35,7 +35,9 @@ _KEY = f"""
 
 
 class _Recorder(StatementRecorder, PostgresqlDatabase):
-    """Peewee's SQL for PostgreSQL."""
+    """Peewee's SQL for PostgreSQL; a `FloatField` has as many digits as in SQLite."""
+
+    field_types = PostgresqlDatabase.field_types | {"FLOAT": "DOUBLE PRECISION"}
 
 
 def has_table(connection: Connection, model: type[BatchRecord]) -> bool:
@@ -48,6 +50,8 @@ def create_table(connection: Connection, model: type[BatchRecord]) -> None:
     """Create the table of a model with its indexes and its view, unless they are there."""
     statements = list_view_statements(model)
     if not _list_columns(connection, get_table_name(model)):
+        if _list_columns(connection, get_view_name(model)):
+            raise make_taken_error(model)
         statements = [*list_create_statements(model), *statements]
     elif has_table(connection, model):
         return

@@ -8,7 +8,7 @@ from peewee import SqliteDatabase
 from pipeline_db.batch_record import BatchRecord
 from pipeline_db.models import get_table_name
 from pipeline_db.queries import quote_name
-from pipeline_db.table_check import Column, Table, compare_table, describe_column
+from pipeline_db.table_check import Column, Table, compare_table, describe_column, make_taken_error
 from pipeline_db.table_statements import (
     StatementRecorder,
     get_view_name,
@@ -35,10 +35,12 @@ class _Recorder(StatementRecorder, SqliteDatabase):
 
 def create_table(connection: sqlite3.Connection, model: type[BatchRecord]) -> None:
     """Create the table of a model with its indexes and its view, unless they are there."""
+    columns = [name for (name,) in connection.execute(_COLUMNS, (get_view_name(model),))]
     if not connection.execute(_COLUMNS, (get_table_name(model),)).fetchone():
+        if columns:
+            raise make_taken_error(model)
         for statement in list_create_statements(model):
             connection.execute(statement)
-    columns = [name for (name,) in connection.execute(_COLUMNS, (get_view_name(model),))]
     if columns != list_columns(model):
         for statement in list_view_statements(model):
             connection.execute(statement)

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pipeline_jobs.documents.rows import Reject, RejectKind, Row, get_reject
 from pipeline_jobs.documents.size_limits import make_size_error
-from pipeline_jobs.escaping import shorten
 from pipeline_jobs.exceptions import InputError
 
+from .raw_texts import cut_raw, find_fault
 from .reader import RowBatch, RowInput
-from .text_lines import TextLines, cut_raw, find_fault
+from .text_lines import TextLines
 
 if TYPE_CHECKING:
     from _csv import Reader as CsvReader
 
 _BATCH = 5000  # rows
-_SHOWN = 60  # characters of a column's name in an error
 # Texts of csv's errors, which have no class of their own.
 _UNCLOSED = "unexpected end of data"
 _TOO_LARGE = "field larger than field limit"
@@ -139,13 +138,13 @@ class Csv:
 
 def _find_fault_of_names(names: Sequence[str]) -> str | None:
     """Return what is wrong with the names of columns."""
-    known: set[str] = set()
+    known: dict[str, int] = {}
     for position, name in enumerate(names, 1):
         if not name:
             return f"column {position} has no name"
-        if name in known:
-            return f"two columns are named {shorten(name, _SHOWN)}"
-        known.add(name)
+        if name in known:  # the file may have no header, and this be data
+            return f"columns {known[name]} and {position} have the same name"
+        known[name] = position
     return None
 
 

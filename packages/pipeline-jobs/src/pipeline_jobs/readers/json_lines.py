@@ -9,9 +9,11 @@ import msgspec
 
 from pipeline_jobs.documents.rows import Reject, RejectKind, Row
 
+from .raw_texts import cut_raw, find_fault
 from .reader import RowBatch, RowInput
-from .text_lines import TextLines, cut_raw, find_fault
+from .text_lines import TextLines
 
+_MAX_DEPTH = 100
 _OBJECTS = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -47,10 +49,13 @@ class JsonLines:
                 reject = find_fault(line, limit)
                 if reject is None:
                     try:
-                        batch.values.append(_OBJECTS.decode(line))
+                        row = _OBJECTS.decode(line)
+                        if line.count("[") + line.count("{") > _MAX_DEPTH and _is_deep(row):
+                            raise RecursionError  # noqa: TRY301  # as what is deeper still
                     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
                         reject = Reject(RejectKind.COLUMNS, None, _explain(error), cut_raw(line, limit))
                     else:
+                        batch.values.append(row)
                         batch.numbers.append(number)
                         raws.append(line)
                 if reject is not None:
@@ -63,7 +68,22 @@ def _get_raw(raws: list[str], limit: int, index: int) -> str:
     return cut_raw(raws[index], limit)
 
 
+def _is_deep(value: object) -> bool:
+    """Return whether a value is nested deeper than the code that works on it recurses."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
+
+
 def _explain(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deep"
     if "out of range" in str(error):
         return "a number out of range"
     return "no JSON object" if isinstance(error, msgspec.ValidationError) else "no JSON"

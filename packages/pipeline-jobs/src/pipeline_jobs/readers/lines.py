@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from pipeline_jobs.documents.rows import Row
 
+from .raw_texts import find_fault
 from .reader import RowBatch, RowInput
-from .text_lines import TextLines, find_fault
+from .text_lines import TextLines
 
 
 @dataclass(frozen=True)

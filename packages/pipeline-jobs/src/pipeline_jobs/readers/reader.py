@@ -10,9 +10,12 @@ from typing import Any, Protocol
 import msgspec
 
 from pipeline_jobs.documents.rows import Reject, Row
+from pipeline_jobs.documents.size_limits import LARGEST_MAX_RECORD_BYTES
 from pipeline_jobs.exceptions import InputError
 from pipeline_jobs.files import BinaryInput, TextInput
 from pipeline_jobs.storage.content import Content
+
+from .raw_texts import cut_raw
 
 type RawRow = Mapping[str, object] | Sequence[object] | Reject | None
 """A row as a reader yields it: values by column name, or, if the reader has `columns`, in their order; None
@@ -152,7 +155,7 @@ def _make_batches(
             if row is None:
                 batch.blank += 1
             elif isinstance(row, Reject):
-                batch.rejects.append(Row(number, reject=row))
+                batch.rejects.append(Row(number, reject=_check_reject(row, f"{where}, line {number}")))
             elif _fits(row, names):
                 batch.numbers.append(number)
                 batch.values.append(row)
@@ -161,6 +164,20 @@ def _make_batches(
                 text = f"{where}, line {number}: the reader yields a {type(row).__name__}"
                 raise InputError("input.reader", f"{text}; expected {expected}, a Reject or None")
         yield batch
+
+
+def _check_reject(reject: Reject, where: str) -> Reject:
+    """Return a reject of a reader of one's own as one of job A.
+
+    Raises:
+        InputError: ``input.reader``: it is none.
+    """
+    try:
+        raw = cut_raw(reject.raw, LARGEST_MAX_RECORD_BYTES)
+        return msgspec.convert({**msgspec.structs.asdict(reject), "raw": raw, "job": ""}, Reject)
+    except (AttributeError, msgspec.ValidationError):
+        text = f"{where}: the reader yields a Reject whose kind, column, reason or raw has another type"
+        raise InputError("input.reader", text) from None
 
 
 def _fits(row: object, columns: tuple[str, ...] | None) -> bool:

@@ -7,16 +7,11 @@ from io import StringIO
 from itertools import chain
 
 from pipeline_jobs.documents.content_hints import HEAD
-from pipeline_jobs.documents.rows import Reject, RejectKind
-from pipeline_jobs.documents.size_limits import count_utf8_bytes
 from pipeline_jobs.documents.splitter import make_undecodable_error
-from pipeline_jobs.escaping import escape
 
 # In these, a bad byte may shift all that follows: the file as a whole is refused.
 _STRICT = ("utf-16", "utf-32", "utf-7", "iso2022", "hz")
-_ESCAPED = re.compile("[\0\ud800-\udfff]")
 _LINE_ENDS = ("\n", "\r")
-_CUT = "…"
 
 
 class _PendingLine:
@@ -152,30 +147,3 @@ def _is_clean(*texts: str) -> bool:
         )
     except UnicodeEncodeError:
         return False
-
-
-def find_fault(raw: str, max_bytes: int) -> Reject | None:
-    """Return the reject for a row whose raw text no row may have; None for a good one.
-
-    Args:
-        raw: with undecodable bytes as lone surrogates.
-        max_bytes: limit on the row, in bytes of UTF-8.
-    """
-    if count_utf8_bytes(raw) > max_bytes:
-        return Reject(RejectKind.TOO_LARGE, None, f"more than {max_bytes} bytes", cut_raw(raw, max_bytes))
-    if "\0" in raw:
-        return Reject(RejectKind.NUL, None, "a NUL character", cut_raw(raw, max_bytes))
-    if _ESCAPED.search(raw):
-        return Reject(RejectKind.UNDECODABLE, None, "bytes that are not text", cut_raw(raw, max_bytes))
-    return None
-
-
-def cut_raw(raw: str, max_bytes: int) -> str:
-    r"""Return the raw text of a reject: NUL and undecodable bytes as ``\x00`` and ``\xff``, without line end.
-
-    A longer one is cut, and marked by ``…`` at its end.
-    """
-    raw = raw.rstrip("\r\n")
-    if len(raw) > max_bytes or count_utf8_bytes(raw) > max_bytes:
-        raw = raw[: max_bytes // 4] + _CUT
-    return _ESCAPED.sub(lambda match: escape(match[0]), raw)

@@ -1,14 +1,24 @@
 """Records as pydantic models and dataclasses."""
 
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, get_args
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import AliasChoices, GetCoreSchemaHandler, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import (
+    AliasChoices,
+    GetCoreSchemaHandler,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from pipeline_jobs.documents.row_faults import Fault
 from pipeline_jobs.documents.rows import RejectKind
+from pipeline_jobs.exceptions import InputError
 from pipeline_jobs.readers.reader import RowBatch
 
 from .record_class import PLAIN_TYPES, Columns, Field, ParsedRows, RecordClass, flatten_hint
@@ -16,8 +26,6 @@ from .record_class import PLAIN_TYPES, Columns, Field, ParsedRows, RecordClass, 
 _QUOTING = frozenset({"error", "tag", "discriminator"})
 """Keys of an error's context that may hold a part of the data."""
 _TYPE_ENDINGS = ("_type", "_parsing", "_parsing_size", "_required")
-_KINDS = frozenset(get_args(core_schema.ErrorType))
-"""The kinds of pydantic's own errors; those of a user's code may say anything."""
 _TYPES = frozenset({"int_from_float", "date_from_datetime_inexact", "extra_forbidden"})
 
 
@@ -46,12 +54,22 @@ class PydanticClass(RecordClass):
             key = name if by_name or not aliases else aliases[0]
             fields.append(Field(name, key, field.is_required(), frozenset(aliases)))
         computed = kind.__pydantic_decorators__.computed_fields  # type: ignore[attr-defined]  # of pydantic
-        super().__init__(kind, fields, [*known, *computed])
+        self._kept = [name for name, field in known.items() if not field.exclude]
+        super().__init__(kind, fields, [*self._kept, *computed])
         # Values of other types have a form in JSON that only pydantic knows.
         is_plain = all(map(_is_plain, self.hints.values())) and not _has_serializers(kind)
         self._mode: Literal["python", "json"] = "python" if is_plain and not computed else "json"
+        self._bytes = [name for name in self._kept if bytes in flatten_hint(self.hints[name])]
 
     row_type = list[Any]
+
+    @cached_property
+    def _plain(self) -> TypeAdapter[list[Any]]:
+        """Records of the same types, without validators, rules and aliases."""
+        known = self.kind.__pydantic_fields__  # type: ignore[attr-defined]  # of pydantic
+        fields: dict[str, Any] = {name: (known[name].annotation, ...) for name in self._kept}
+        plain: Any = create_model(self.kind.__name__, **fields)
+        return TypeAdapter(list[plain])
 
     def describe(self) -> str:
         """Return the JSON schema of the class; for types that have none, the annotations."""
@@ -85,23 +103,44 @@ class PydanticClass(RecordClass):
     def take_contents(self, records: Sequence[Any]) -> Sequence[Any]:
         """Return the values of each record, as pydantic serializes them."""
         rows = self._all.dump_python(list(records), mode=self._mode, by_alias=False, warnings=False)
+        for name in self._bytes:  # a document has them as base64, whatever the class says
+            for row, record in zip(rows, records, strict=True):
+                row[name] = getattr(record, name)
         columns = self.schema.columns
         if rows and len(rows[0]) == len(columns):
             return [list(row.values()) for row in rows]
         return [[row[name] for name in columns] for row in rows]
 
     def make_records(self, contents: Sequence[Any]) -> Iterable[Any]:
-        """Return instances of the class."""
-        keys = [field.key for field in self.fields]
-        rows = [dict(zip(keys, row, strict=False)) for row in contents]
-        return self._all.validate_json(msgspec.json.encode(rows))
+        """Return instances of the class, made without its validators, which have seen the rows already.
+
+        Raises:
+            InputError: ``input.row``: a value has another form in a document than in the class.
+        """
+        names = self._kept
+        rows = [dict(zip(names, row, strict=False)) for row in contents]
+        for name in self._bytes:
+            for row in rows:
+                row[name] = row[name] and b64decode(row[name]).decode("latin-1")
+        try:
+            plain = self._plain.validate_json(msgspec.json.encode(rows))
+        except ValidationError as error:
+            place = error.errors()[0]["loc"][1]
+            text = f"{self.schema.name}.{place}: values of this type cannot be read back from a document"
+            raise InputError("input.row", f"{text}; give the field another type") from None
+        records = [{name: getattr(row, name) for name in names} for row in plain]
+        for name in self._bytes:
+            for record in records:
+                record[name] = record[name] and record[name].decode().encode("latin-1")
+        make = getattr(self.kind, "model_construct", self.kind)
+        return [make(**record) for record in records]
 
     def _explain(self, row: Mapping[str, object], number: int) -> Fault:
         """Return why pydantic refuses a row; the line number is for bugs in the code of the class."""
         try:
             self._one.validate_python(row)
         except ValidationError as error:
-            first, *more = (self._explain_error(each) for each in error.errors(include_url=False))
+            first, *more = map(self._explain_error, error.errors())
             others = "".join(f"; {fault.column}: {fault.reason}" for fault in more)
             return first._replace(reason=first.reason + others)
         except Exception as error:
@@ -119,9 +158,11 @@ class PydanticClass(RecordClass):
         if kind == "missing" or error.get("input", self) is None:
             return Fault(RejectKind.TYPE, column, "no value")
         is_type = kind in _TYPES or kind.endswith(_TYPE_ENDINGS)
-        if kind in _KINDS and _QUOTING.isdisjoint(error.get("ctx", ())):
+        # Only pydantic's own errors have a URL; those of a user's code may say anything.
+        is_own = "url" in error and kind not in ("value_error", "assertion_error")
+        if is_own and _QUOTING.isdisjoint(error.get("ctx", ())):
             reason = error["msg"][0].lower() + error["msg"][1:]
-        elif kind in _KINDS and kind not in ("value_error", "assertion_error"):
+        elif is_own:
             reason = kind.replace("_", " ")
         else:
             reason = f"a rule of {self.schema.name}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from enum import Enum
 from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple, get_args, get_type_hints
@@ -24,7 +25,7 @@ _MOST_CANDIDATES = 1000  # that a suggestion is looked for in
 _SHOWN = 60  # characters of a column's name in an error
 _FINITE: frozenset[object] = frozenset({str, int, bool, type(None), date, datetime, time, UUID})
 """Types whose values are no numbers that may be infinite."""
-PLAIN_TYPES = _FINITE | {float, Decimal}
+PLAIN_TYPES = _FINITE | {float, Decimal, bytes}
 """Types whose values msgspec encodes in the form of a document."""
 _DELIMITERS = ";,\t|"
 _SECRET = ("SecretStr", "SecretBytes", "Secret")
@@ -286,15 +287,21 @@ def is_finite(value: object) -> bool:
     match value:
         case float() | Decimal():
             return math.isfinite(value)
-        case str() | bytes() | int() | None:
+        case str() | bytes() | int() | Enum() | None:
             return True
         case Mapping():
             return all(map(is_finite, value.values()))
-        case Iterable():
+        case list() | tuple() | set() | frozenset():
             return all(map(is_finite, value))
         case _:
-            return all(is_finite(getattr(value, name)) for name in _list_attributes(value))
+            return all(is_finite(getattr(value, name)) for name in _list_fields(value))
 
 
-def _list_attributes(value: object) -> Iterable[str]:
-    return value.__struct_fields__ if isinstance(value, msgspec.Struct) else vars(value)
+def _list_fields(value: object) -> Iterable[str]:
+    """Return the names of the fields of a record inside of a record; of any other value, none."""
+    if isinstance(value, msgspec.Struct):
+        return value.__struct_fields__
+    names: Iterable[str] = getattr(value, "__pydantic_fields__", ()) or getattr(
+        value, "__dataclass_fields__", ()
+    )
+    return names

@@ -20,6 +20,8 @@ from .record_class import Columns, Field, ParsedRows, RecordClass, flatten_hint
 _REFUSALS = (ValueError, TypeError, msgspec.ValidationError)
 """What a class may raise for a row that it refuses; in msgspec 0.19 the last is no `ValueError`."""
 
+_WITHOUT_CODE: dict[str, Any] = {"__post_init__": lambda _self, *_: None}
+
 _SLICE = 64
 """Rows that are parsed together when one of a batch does not fit; those before it are parsed twice."""
 
@@ -34,7 +36,7 @@ class _MsgspecClass(RecordClass):
     def __init__(self, kind: type, fields: Sequence[Field], columns: Sequence[str]) -> None:
         super().__init__(kind, fields, columns)
         try:
-            convert_all([], kind)
+            msgspec.convert([], make_list_type(kind))
         except TypeError as error:
             raise TypeError(f"{kind.__qualname__}: {error}") from error
 
@@ -152,6 +154,16 @@ class StructClass(_MsgspecClass):
             if config.tag is None
             else None
         )
+        # Rows of a document are records already: the code of the class has seen them.
+        self._quiet_type = msgspec.defstruct(
+            kind.__name__,
+            [],
+            bases=(kind,),
+            module=kind.__module__,
+            namespace=_WITHOUT_CODE,
+            tag=False,
+            array_like=True,
+        )
         known = msgspec.structs.fields(self._array_type or kind)
         super().__init__(
             kind,
@@ -166,8 +178,8 @@ class StructClass(_MsgspecClass):
 
     @property
     def row_type(self) -> Any:  # noqa: ANN401  # see above
-        """The class as an array."""
-        return self._array_type or list[Any]
+        """The class as an array, made without the code of the class."""
+        return self._quiet_type
 
     def describe(self) -> str:
         """Return the JSON schema of the class."""
@@ -175,18 +187,14 @@ class StructClass(_MsgspecClass):
 
     def take_contents(self, records: Sequence[Any]) -> Sequence[Any]:
         """Return what is encoded as arrays."""
-        if self._array_type and all(map(self._array_type.__instancecheck__, records)):
+        if self._array_type and all(type(record) is self._array_type for record in records):
             return records
-        return list(map(msgspec.structs.astuple, records))
+        get = attrgetter(*self.schema.columns) if self.schema.columns else tuple
+        return [(get(record),) if len(self.fields) == 1 else get(record) for record in records]
 
     def make_records(self, contents: Sequence[Any]) -> Iterable[Any]:
-        """Return instances of the class itself."""
-        names = self.schema.columns
-        if self._array_type is None:
-            keys = [field.key for field in self.fields]
-            rows = [dict(zip(keys, row, strict=True)) for row in contents]
-            return convert_all(rows, self.kind)
-        return [self.kind(**dict(zip(names, msgspec.structs.astuple(row), strict=True))) for row in contents]
+        """Return the contents themselves, which are instances of a subclass."""
+        return contents
 
 
 class DataclassClass(_MsgspecClass):
@@ -202,6 +210,8 @@ class DataclassClass(_MsgspecClass):
         columns = [each.name for each in fields]
         get = attrgetter(*columns) if columns else tuple
         self._take = get if len(columns) != 1 else lambda record: (get(record),)
+        # As for Structs: rows of a document are records already.
+        self._quiet_type = type(kind.__name__, (kind,), _WITHOUT_CODE | {"__module__": kind.__module__})
         super().__init__(kind, fields, columns)
 
     array_type = None
@@ -219,7 +229,14 @@ class DataclassClass(_MsgspecClass):
     def make_records(self, contents: Sequence[Any]) -> Iterable[Any]:
         """Return instances of the class."""
         names = self.schema.columns
-        return convert_all([dict(zip(names, row, strict=True)) for row in contents], self.kind)
+        rows = [dict(zip(names, row, strict=True)) for row in contents]
+        records: list[Any] = msgspec.convert(rows, make_list_type(self._quiet_type))
+        return records
+
+
+def make_list_type(kind: Any) -> Any:  # noqa: ANN401  # types for msgspec, made while the program runs
+    """Return the type of a list of records."""
+    return list[kind]
 
 
 def describe_schema(kind: type) -> str:
@@ -228,12 +245,6 @@ def describe_schema(kind: type) -> str:
         return msgspec.json.encode(msgspec.json.schema(kind), order="deterministic").decode()
     except (TypeError, ValueError):
         return repr(getattr(kind, "__annotations__", None))
-
-
-def convert_all(rows: list[dict[str, object]], kind: Any) -> list[Any]:  # noqa: ANN401  # a type for msgspec
-    """Return a record for each row of a document."""
-    records: list[Any] = msgspec.convert(rows, list[kind])
-    return records
 
 
 def reduce_struct(kind: object) -> tuple[Any, ...] | None:
