@@ -114,6 +114,11 @@ SUMS = {"read_count": 6, "record_count": 1, "rejected_count": 2, "blank_count": 
 def test_sums_that_add_up_are_accepted(database):
     ProcessingBatch.insert(BATCH | SUMS).execute(database)
 
+    (batch,) = (
+        ProcessingBatch.select(*(getattr(ProcessingBatch, name) for name in SUMS)).dicts().execute(database)
+    )
+    assert SUMS == batch
+
 
 @pytest.mark.parametrize(
     "change",

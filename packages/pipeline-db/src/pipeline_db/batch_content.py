@@ -1,4 +1,4 @@
-"""What a load puts into its batch: lines of text, or typed rows and rejects."""
+"""Contents of a batch as it is loaded: lines of text, or typed rows and rejects."""
 
 from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Protocol
@@ -26,7 +26,7 @@ type EncodeRows = Callable[[int, Sequence[Row[object]]], list[EncodedRecords]]
 
 
 class Content[Chunk: Sized](Protocol):
-    """What a load puts into its batch: it describes the batch, and encodes each chunk.
+    """The content of a batch: it describes the batch, and encodes each chunk.
 
     Attributes:
         described: values of columns of the batch that are known before the first chunk.

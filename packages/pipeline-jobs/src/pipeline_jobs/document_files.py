@@ -155,7 +155,7 @@ def write_document(
 
 
 class RowDraft(Protocol):
-    """What a document of typed rows says besides its rows; the sums are known at their end."""
+    """The schema and the sums of a document of typed rows; the sums are known at the end of the rows."""
 
     @property
     def schema(self) -> "Schema": ...  # noqa: D102  # see above

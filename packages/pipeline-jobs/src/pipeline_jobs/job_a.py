@@ -1,6 +1,7 @@
 """Job A: writes the records of a file as a JSON document."""
 
 import os
+from bisect import bisect_left
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -169,8 +170,8 @@ class JobA(BaseJob[Location, Location]):
 
 
 def _get_raw(batch: "RowBatch", numbers: "list[int]", index: int) -> str:
-    """Return the raw text of a row by its index among those that fit."""
-    return batch.describe_raw(batch.numbers.index(numbers[index]))
+    """Return the raw text of a row by its index among those that fit; line numbers ascend."""
+    return batch.describe_raw(bisect_left(batch.numbers, numbers[index]))
 
 
 def _is_lines(reader: object) -> bool:

@@ -78,8 +78,7 @@ class JobB(BaseJob[Location | Data, BatchId]):
         make_chunks = getattr(self.store, "make_chunks", None)
         if make_chunks is not None:  # a store for a table of typed rows
             schema, sums, rows = make_chunks(data["records"] if isinstance(data, dict) else data)
-            chunks = stack.enter_context(prefetch(iter(rows)))
-            return self._load_chunks(source, schema, sums, chunks)
+            return self._load_chunks(source, schema, sums, rows)
         from .documents.handwritten import read_data  # noqa: PLC0415  # 3 ms to import; files need none of it
 
         document = read_data(data, source.name, self.max_record_bytes)
@@ -90,9 +89,6 @@ class JobB(BaseJob[Location | Data, BatchId]):
         head = parse_head(file.read(HEAD_LIMIT))
         if head is not None and head.schema is not None:
             return self._load_rows(file, head)
-        if hasattr(self.store, "make_chunks"):
-            text = f"{file.where}: holds lines of text, and the table takes rows; give job A a record class"
-            raise InputError("input.columns", text)
         document = read_file(file, self.max_record_bytes, head)
         prefetched = stack.enter_context(prefetch(iter(document.chunks)))
         # The source that the document names is the original one.

@@ -1,4 +1,4 @@
-"""What became of the rows of the inputs, where they are typed: in sentences, and in columns of a table."""
+"""Sums of typed rows, as an equation and as columns of a table."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

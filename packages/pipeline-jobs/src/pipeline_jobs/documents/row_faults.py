@@ -23,7 +23,7 @@ class Fault(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """What msgspec says of a list of rows that it refuses.
+    """The first row that msgspec refuses of a list, and the reason.
 
     Args:
         row: index of the first row that does not fit.

@@ -71,7 +71,7 @@ def get_reject(row: Row[Any]) -> Reject:
 
 
 class Schema(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """What the rows of a document are.
+    """Description of the rows of a document.
 
     Args:
         name: of the record class.
@@ -85,7 +85,7 @@ class Schema(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
 
 
 class Sums(NamedTuple):
-    """What became of the rows of a source: ``read`` = ``loaded`` + ``rejected`` + ``blank`` + ``dropped``.
+    """Numbers of the rows of a source: ``read`` = ``loaded`` + ``rejected`` + ``blank`` + ``dropped``.
 
     Args:
         read: rows of the source, blank ones included.

@@ -1,4 +1,4 @@
-"""What a reader is: a class with one method that yields the rows of a file."""
+"""The protocol of readers: a class with one method that yields the rows of a file."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence

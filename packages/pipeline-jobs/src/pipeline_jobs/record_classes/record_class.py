@@ -1,4 +1,4 @@
-"""What job A and `MapJob` need of a record class, whatever library it is made with."""
+"""The base of record classes for job A and `MapJob`, whatever library they are made with."""
 
 import hashlib
 import math
@@ -70,7 +70,10 @@ class RecordClass(ABC):
 
     Attributes:
         schema: of documents with its records.
+        row_type: type for msgspec, that contents in a document are decoded to for `make_records`.
     """
+
+    row_type: Any
 
     def __init__(self, kind: type, fields: Sequence[Field], columns: Sequence[str]) -> None:
         self.kind = kind
@@ -104,11 +107,6 @@ class RecordClass(ABC):
     @abstractmethod
     def take_contents(self, records: Sequence[Any]) -> Sequence[Any]:
         """Return the contents of instances of the class, in the order of the schema's columns."""
-
-    @property
-    @abstractmethod
-    def row_type(self) -> Any:  # noqa: ANN401  # whatever msgspec can decode to
-        """The type that contents in a document are decoded to for `make_records`."""
 
     def check_keys(
         self, rows: list[Mapping[str, object]], columns: "Columns", faults: dict[int, Fault]
@@ -150,7 +148,7 @@ class RecordClass(ABC):
 
 
 class Columns(NamedTuple):
-    """How the columns of a file fit the fields of a record class.
+    """The columns of a file, matched with the fields of a record class.
 
     Args:
         keys: the key of each column's field, in the order of the file; None for a column that is ignored.

@@ -1,6 +1,5 @@
 """Records as msgspec Structs and dataclasses."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING
@@ -40,10 +39,8 @@ class _MsgspecClass(RecordClass):
         except TypeError as error:
             raise TypeError(f"{kind.__qualname__}: {error}") from error
 
-    @property
-    @abstractmethod
-    def array_type(self) -> Any:  # noqa: ANN401  # a type for msgspec
-        """What is made of values in the order of the fields; None if records are made of mappings only."""
+    array_type: Any = None
+    """Records made of values in the order of the fields; None if they are made of mappings only."""
 
     def parse(self, batch: RowBatch, columns: Columns) -> ParsedRows:
         """Make records of the rows of a batch."""
@@ -149,13 +146,13 @@ class StructClass(_MsgspecClass):
     def __init__(self, kind: type[msgspec.Struct]) -> None:
         config = kind.__struct_config__
         # Arrays are parsed twice as fast as mappings, and are what a document has.
-        self._array_type = (
+        self.array_type = (
             msgspec.defstruct(kind.__name__, [], bases=(kind,), array_like=True)
             if config.tag is None
             else None
         )
         # Rows of a document are records already: the code of the class has seen them.
-        self._quiet_type = msgspec.defstruct(
+        self.row_type = msgspec.defstruct(
             kind.__name__,
             [],
             bases=(kind,),
@@ -164,22 +161,12 @@ class StructClass(_MsgspecClass):
             tag=False,
             array_like=True,
         )
-        known = msgspec.structs.fields(self._array_type or kind)
+        known = msgspec.structs.fields(self.array_type or kind)
         super().__init__(
             kind,
             [Field(each.name, each.encode_name, each.required) for each in known],
             [each.name for each in known],
         )
-
-    @property
-    def array_type(self) -> Any:  # noqa: ANN401  # see above
-        """The class, encoded as an array."""
-        return self._array_type
-
-    @property
-    def row_type(self) -> Any:  # noqa: ANN401  # see above
-        """The class as an array, made without the code of the class."""
-        return self._quiet_type
 
     def describe(self) -> str:
         """Return the JSON schema of the class."""
@@ -187,7 +174,7 @@ class StructClass(_MsgspecClass):
 
     def take_contents(self, records: Sequence[Any]) -> Sequence[Any]:
         """Return what is encoded as arrays."""
-        if self._array_type and all(type(record) is self._array_type for record in records):
+        if self.array_type and all(type(record) is self.array_type for record in records):
             return records
         get = attrgetter(*self.schema.columns) if self.schema.columns else tuple
         return [(get(record),) if len(self.fields) == 1 else get(record) for record in records]
@@ -213,8 +200,6 @@ class DataclassClass(_MsgspecClass):
         # As for Structs: rows of a document are records already.
         self._quiet_type = type(kind.__name__, (kind,), _WITHOUT_CODE | {"__module__": kind.__module__})
         super().__init__(kind, fields, columns)
-
-    array_type = None
 
     row_type = list[Any]
 
@@ -245,68 +230,3 @@ def describe_schema(kind: type) -> str:
         return msgspec.json.encode(msgspec.json.schema(kind), order="deterministic").decode()
     except (TypeError, ValueError):
         return repr(getattr(kind, "__annotations__", None))
-
-
-def reduce_struct(kind: object) -> tuple[Any, ...] | None:
-    """Return how to make a Struct, or a rule of a field, again in another process, for `pickle`.
-
-    cloudpickle, which copies the classes of a script, does not know their fields. None for anything else.
-    """
-    if isinstance(kind, msgspec.Meta):
-        rules = {name: getattr(kind, name) for name in _RULES}
-        return partial(msgspec.Meta, **{name: rule for name, rule in rules.items() if rule is not None}), ()
-    if not isinstance(kind, type) or not issubclass(kind, msgspec.Struct):
-        return None
-    fields = [each for each in msgspec.structs.fields(kind) if each.name in kind.__annotations__]
-    config = {name: getattr(kind.__struct_config__, name) for name in _CONFIG}
-    inherited = {*kind.__annotations__, *_MADE_BY_MSGSPEC}
-    own = {name: value for name, value in vars(kind).items() if name not in inherited}
-    described = [(each.name, each.type, _describe_field(each)) for each in fields]
-    return _make_struct, (kind.__name__, described, kind.__bases__, kind.__module__, own, config)
-
-
-_CONFIG = (
-    "frozen",
-    "eq",
-    "order",
-    "array_like",
-    "gc",
-    "repr_omit_defaults",
-    "omit_defaults",
-    "forbid_unknown_fields",
-    "tag",
-    "tag_field",
-)
-_RULES = (
-    *("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz"),
-    *("title", "description", "examples", "extra_json_schema", "extra"),
-)
-_MADE_BY_MSGSPEC = (
-    *("__annotations__", "__dict__", "__doc__", "__match_args__", "__module__", "__qualname__", "__slots__"),
-    *("__struct_config__", "__struct_fields__", "__struct_defaults__", "__struct_encode_fields__"),
-    *("__weakref__", "__static_attributes__", "__firstlineno__"),
-)
-
-
-def _describe_field(field: msgspec.structs.FieldInfo) -> dict[str, Any]:
-    options = {"default": field.default, "default_factory": field.default_factory}
-    options = {name: value for name, value in options.items() if value is not msgspec.NODEFAULT}
-    return options if field.encode_name == field.name else options | {"name": field.encode_name}
-
-
-def _make_struct(
-    name: str,
-    fields: list[tuple[str, Any, dict[str, Any]]],
-    bases: tuple[type, ...],
-    module: str,
-    namespace: dict[str, Any],
-    config: dict[str, Any],
-) -> type[msgspec.Struct]:
-    described = [(field, kind, msgspec.field(**options)) for field, kind, options in fields]
-    make = partial(
-        msgspec.defstruct, name, described, bases=bases, module=module, namespace=namespace, **config
-    )
-    try:
-        return make()
-    except TypeError:  # a field without a default after one with a default
-        return make(kw_only=True)

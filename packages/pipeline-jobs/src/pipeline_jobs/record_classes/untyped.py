@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from pipeline_jobs.documents.row_faults import Fault
 from pipeline_jobs.documents.rows import RejectKind
 from pipeline_jobs.readers.reader import RowBatch
@@ -25,7 +27,7 @@ class UntypedRows(RecordClass):
 
     def __init__(self, columns: Sequence[str] | None) -> None:
         super().__init__(_Anything, [], columns or ())
-        self.schema = type(self.schema)("row", self.schema.fingerprint, self.schema.columns)
+        self.schema = msgspec.structs.replace(self.schema, name="row")
 
     def describe(self) -> str:
         """Return the same text for all."""

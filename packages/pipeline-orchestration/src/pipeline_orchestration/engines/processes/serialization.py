@@ -100,7 +100,7 @@ def _dump(value: object) -> bytes:
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
         def reducer_override(self, obj: object) -> object:
             if getattr(obj, "__module__", "") == "__main__" or type(obj).__module__ == "msgspec":
-                from pipeline_jobs.record_classes.structs import reduce_struct  # noqa: PLC0415  # as above
+                from pipeline_jobs.record_classes.struct_pickling import reduce_struct  # noqa: PLC0415  # as above
 
                 if reduced := reduce_struct(obj):
                     return reduced
